@@ -1,0 +1,26 @@
+"""Settings for every test run: an empty cache folder of its own, and threads that don't get in each other's way."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+# Two notebooks run side by side on two cores. With two threads each they would only wait for one another.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything starts; the workers and the kernels of the notebooks inherit what is set here."""
+    if hasattr(config, "workerinput"):
+        return
+    config.stash_cache = tempfile.mkdtemp(prefix="course-cache-")
+    os.environ["COURSE_CACHE_DIR"] = config.stash_cache
+    if config.getoption("numprocesses", None):
+        os.environ.update(ONE_THREAD)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """After everything, also after a failure."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash_cache, ignore_errors=True)
