@@ -1,0 +1,76 @@
+"""The small library behind the course on adversarial noise.
+
+Importing it imports TensorFlow quietly: its C++ start-up lines would otherwise land in the stored outputs of
+the notebooks. That is why every notebook imports `course_utils` first. All public names are handed on from here.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# oneDNN's convolutions, which TensorFlow chooses by itself on some processors only: about twice as fast here.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@contextlib.contextmanager
+def _quiet_start_up() -> Iterator[None]:
+    """Send file descriptor 2 to the null device: TensorFlow's C++ code writes there, past Python's `sys.stderr`."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
+
+
+def _check_backend(backend: str) -> None:
+    if backend != "tensorflow":
+        raise ImportError(
+            f"This course runs on Keras with TensorFlow, but here Keras is to use {backend!r}. Set the environment "
+            "variable KERAS_BACKEND to 'tensorflow' (or remove it), restart the kernel, and run "
+            "'import course_utils' before 'import keras'."
+        )
+
+
+_check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"))
+with _quiet_start_up():
+    import keras
+    import tensorflow as tf
+
+    tf.constant(0)  # starts the devices, which is when the last of those lines are written
+_check_backend(keras.config.backend())  # Keras may have been imported earlier
+
+from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
+from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
+from course_utils.networks import convolutional_network, course_network, linear_network  # noqa: E402
+from course_utils.noise import AdversarialNoise, add_noise, find_image_noise  # noqa: E402
+from course_utils.plots import (  # noqa: E402
+    plot_confusion,
+    plot_images,
+    plot_noise,
+)
+from course_utils.results import claim, expected_minutes, kept_network, start_notebook  # noqa: E402
+
+__all__ = [
+    "AdversarialNoise",
+    "Dataset",
+    "NoiseReport",
+    "Split",
+    "add_noise",
+    "claim",
+    "convolutional_network",
+    "course_network",
+    "evaluate_noise",
+    "expected_minutes",
+    "find_image_noise",
+    "kept_network",
+    "linear_network",
+    "load_mnist",
+    "plot_confusion",
+    "plot_images",
+    "plot_noise",
+    "start_notebook",
+]

@@ -1,0 +1,157 @@
+"""Text and facts held together: how a notebook starts, what it claims, and the networks that it keeps."""
+
+import hashlib
+import inspect
+import json
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from course_utils.data import Dataset, load_mnist, using_stand_in
+from course_utils.networks import convolutional_network
+
+import keras
+import numpy as np
+import pooch
+import tensorflow as tf
+
+NOTEBOOK_TIMES = Path(__file__).parent.parent / "results" / "notebook_times.json"
+
+
+def start_notebook() -> int:
+    """Set every seed and say what this notebook runs on: seed, versions, device and data.
+
+    Returns:
+        The seed: 0, or the whole number in the environment variable COURSE_SEED.
+
+    Raises:
+        ValueError: COURSE_SEED is not a whole number from 0 to 2³² - 1.
+
+    Explained in notebook 00.
+    """
+    text = os.environ.get("COURSE_SEED", "") or "0"
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise ValueError(f"COURSE_SEED must be a whole number from 0 to 4294967295, got {text!r}")
+    keras.utils.set_random_seed(int(text))
+    device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
+    print(f"Seed {text} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
+    print(f"Data: {load_mnist().source}")
+    return int(text)
+
+
+def expected_minutes() -> dict[str, float]:
+    """Estimate how many minutes each notebook takes on this machine.
+
+    `make notebooks` writes down how long each took, and how long 100 training steps took beside it, in one run
+    (results/notebook_times.json). The same 100 steps here tell how much faster or slower this machine is.
+
+    Returns:
+        Minutes by notebook, in order.
+
+    Explained in notebook 00.
+    """
+    kept = json.loads(NOTEBOOK_TIMES.read_text())
+    ratio = seconds_for_training() / kept["seconds_for_training"]
+    return {name: ratio * seconds / 60 for name, seconds in kept["seconds"].items()}
+
+
+def seconds_for_training(steps: int = 100) -> float:
+    """Time `steps` training steps of the course's network on 64 random images each, compiling left out."""
+    network = convolutional_network()
+    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images = np.random.default_rng(0).uniform(size=(64 * steps, 28, 28, 1)).astype(np.float32)
+    labels = np.arange(64 * steps) % 10
+    network.fit(images[:64], labels[:64], batch_size=64, verbose=0)
+    start = time.perf_counter()
+    network.fit(images, labels, batch_size=64, verbose=0)
+    return time.perf_counter() - start
+
+
+def claim(text: str, value: float, low: float = -math.inf, high: float = math.inf, form: str = ".1%") -> None:
+    """Hold a sentence of the text against the number that was measured.
+
+    Prints the sentence with ✓ and the value. On the stand-in data it only says that the text speaks of MNIST.
+
+    Args:
+        text: the sentence.
+        value: the number measured.
+        low, high: the smallest and the largest value for which the sentence is true. At least one is needed.
+        form: how Python formats the value; shares are shown as percentages.
+
+    Raises:
+        AssertionError: on real data, when the value is outside, or NaN.
+        ValueError: neither limit is given.
+
+    Explained in notebook 00.
+    """
+    if low == -math.inf and high == math.inf:
+        raise ValueError("claim needs low or high: without them it could not fail")
+    shown, holds = format(value, form), low <= value <= high
+    allowed = f"{format(low, form)} to {format(high, form)}"
+    if using_stand_in():
+        print(f"· {text}: {shown} here (the text speaks of MNIST: {allowed})")
+    elif holds:
+        print(f"✓ {text}: {shown}")
+    else:
+        raise AssertionError(f"The text says: {text}. Measured: {shown}, but {allowed} was claimed.")
+
+
+def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, seed: int) -> keras.Model:
+    """Fetch the network that `make(dataset, seed)` makes: from the cache folder, or by making it now and keeping it.
+
+    The file's name holds a hash of all that makes the network: the source code of `make`'s module, the data, the
+    seed and the Keras version. A change in any of them makes a new network. A file that cannot be read is replaced.
+
+    Args:
+        make: a function of the course that trains a network, such as `course_network`.
+        dataset: what to train on.
+        seed: for `make`; all random numbers start from it again afterwards, so that what follows in a notebook
+            is the same whether the network was made or fetched.
+
+    Returns:
+        The trained network.
+
+    Explained in notebook 02.
+    """
+    path = _cache_folder() / f"{make.__name__}-{_key(make, dataset, seed)}.keras"
+    network = _read_network(path) if path.exists() else None
+    if network is None:
+        print(f"Making {make.__name__} for the first time. It is kept for the other notebooks.")
+        network = make(dataset, seed)
+        _write_network(network, path)
+    keras.utils.set_random_seed(seed)
+    return network
+
+
+def _cache_folder() -> Path:
+    folder = os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("adversarial-noise-course")
+    return Path(folder).expanduser()
+
+
+def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
+    source = inspect.getsource(sys.modules[make.__module__])
+    parts = [make.__name__, source, dataset.fingerprint, seed, keras.__version__]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _read_network(path: Path) -> keras.Model | None:
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
+        print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")
+        return None
+
+
+def _write_network(network: keras.Model, path: Path) -> None:
+    """Write the file under another name first and then move it: it is there whole, or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            network.save(Path(folder) / path.name)
+            os.replace(Path(folder) / path.name, path)
+    except OSError as error:
+        print(f"The network could not be kept in {path.parent} ({error}); the course goes on without.")

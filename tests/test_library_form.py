@@ -1,0 +1,98 @@
+"""The floors of the library, the size of what stands on them, and docstrings that say what a reader needs."""
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import course_utils
+
+import pytest
+
+MODULES = sorted(Path(course_utils.__file__).parent.glob("*.py"))
+TREES = {path.stem: ast.parse(path.read_text()) for path in MODULES}
+# From the lowest floor to the highest: a module knows of lower ones only.
+FLOORS = ["checks", "data", "networks", "noise", "evaluation", "results", "plots", "__init__"]
+
+
+def known_modules(tree):
+    found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {module.removeprefix("course_utils.") for module in found if module.startswith("course_utils.")}
+
+
+def functions():
+    for stem, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{stem}.{node.name}", node
+
+
+def length(function):
+    """Lines of code, without the docstring."""
+    doc = ast.get_docstring(function, clean=False)
+    return function.end_lineno - function.lineno + 1 - (len(doc.splitlines()) if doc else 0)
+
+
+def test_every_module_has_its_floor_and_knows_of_lower_ones_only():
+    assert set(TREES) == set(FLOORS)
+    for stem, tree in TREES.items():
+        allowed = set(FLOORS[: FLOORS.index(stem)])
+        assert known_modules(tree) <= allowed, stem
+    assert known_modules(TREES["evaluation"]) == {"checks", "noise"}
+
+
+def test_modules_and_functions_stay_small():
+    for path in MODULES:
+        assert len(path.read_text().splitlines()) <= 300, path.name
+    lengths = {name: length(node) for name, node in functions()}
+    assert median(lengths.values()) <= 10
+    assert sorted(lengths.values())[int(0.9 * len(lengths))] <= 25
+    assert max(lengths.values()) <= 50, max(lengths, key=lengths.get)
+
+
+@pytest.mark.parametrize("name", course_utils.__all__)
+def test_a_public_docstring_says_where_it_is_explained(name):
+    thing = getattr(course_utils, name)
+    doc = inspect.getdoc(thing)
+    if name in ("Dataset", "Split", "NoiseReport"):
+        assert "Attributes:" in doc
+        return
+    assert re.search(r"Explained in notebook \d\d", doc)
+    arguments = [argument for argument in inspect.signature(thing).parameters if argument != "kwargs"]
+    assert all(re.search(rf"^ *(.*, )?{argument}(,.*)?: ", doc, re.MULTILINE) for argument in arguments), arguments
+    if inspect.isfunction(thing) and inspect.signature(thing).return_annotation is not None:
+        assert "Returns:" in doc
+
+
+def test_a_public_name_is_used_by_the_course():
+    notebooks = " ".join(path.read_text() for path in (MODULES[0].parent.parent / "notebooks").glob("*.ipynb"))
+    results = {"Dataset", "Split", "NoiseReport"}  # what functions return
+    assert {name for name in course_utils.__all__ if name not in notebooks} <= results
+
+
+def import_with(**environment):
+    code = "import course_utils, keras; print(keras.config.backend())"
+    return subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_it_imports_without_a_word():
+    done = import_with()
+    assert done.stdout == "tensorflow\n"
+    assert done.stderr == ""
+
+
+def test_another_backend_is_refused_with_the_remedy():
+    done = import_with(KERAS_BACKEND="numpy")
+    assert done.returncode != 0
+    assert "KERAS_BACKEND to 'tensorflow'" in done.stderr
+
+
+def test_a_configuration_file_that_names_another_backend_does_no_harm(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
+    assert import_with(KERAS_HOME=str(tmp_path)).stdout == "tensorflow\n"

@@ -1,0 +1,156 @@
+"""Claims, kept networks and the start of a notebook."""
+
+import dataclasses
+
+from course_utils import (
+    claim,
+    convolutional_network,
+    expected_minutes,
+    kept_network,
+    load_mnist,
+    results,
+    start_notebook,
+)
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def real_data(monkeypatch):
+    monkeypatch.setattr(results, "using_stand_in", lambda: False)
+
+
+def test_a_claim_that_holds_prints_the_value(real_data, capsys):
+    claim("nine in ten digits fall", 0.953, 0.9, 0.99)
+    claim("few steps", 14, high=29, form=".0f")
+    assert capsys.readouterr().out == "✓ nine in ten digits fall: 95.3%\n✓ few steps: 14\n"
+
+
+@pytest.mark.parametrize("value", [0.89, 0.991, float("nan")])
+def test_a_claim_that_does_not_hold_raises(real_data, value):
+    with pytest.raises(AssertionError, match="nine in ten digits fall"):
+        claim("nine in ten digits fall", value, 0.9, 0.99)
+
+
+def test_a_claim_on_the_stand_in_only_tells(monkeypatch, capsys):
+    monkeypatch.setattr(results, "using_stand_in", lambda: True)
+    claim("nine in ten digits fall", 0.5, 0.9, 0.99)
+    said = capsys.readouterr().out
+    assert "✓" not in said
+    assert "50.0% here (the text speaks of MNIST: 90.0% to 99.0%)" in said
+
+
+def test_a_claim_that_could_not_fail_is_refused(real_data):
+    with pytest.raises(ValueError, match="could not fail"):
+        claim("anything at all", 0.5)
+
+
+def test_the_notebook_starts_with_its_seed_and_the_data(monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_SEED", "7")
+    assert start_notebook() == 7
+    first = keras.random.normal((3,))
+    said = capsys.readouterr().out
+    assert "Seed 7 · TensorFlow 2." in said
+    assert load_mnist().source in said
+    start_notebook()
+    np.testing.assert_array_equal(first, keras.random.normal((3,)))
+    monkeypatch.setenv("COURSE_SEED", "")
+    assert start_notebook() == 0
+
+
+@pytest.mark.parametrize("seed", ["x", "-1", "1.5", str(2**32)])
+def test_a_seed_that_is_none_is_named(monkeypatch, seed):
+    monkeypatch.setenv("COURSE_SEED", seed)
+    with pytest.raises(ValueError, match="COURSE_SEED must be a whole number"):
+        start_notebook()
+
+
+made = []
+
+
+def make_network(dataset, seed):
+    keras.utils.set_random_seed(seed)
+    made.append(seed)
+    return convolutional_network((12, 12, 1), 5)
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    made.clear()
+    return tmp_path
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def test_a_network_is_made_once_and_fetched_afterwards(cache, capsys):
+    first = kept_network(make_network, load_mnist(), 3)
+    second = kept_network(make_network, load_mnist(), 3)
+    assert made == [3]
+    assert same(first, second)
+    assert capsys.readouterr().out.count("Making make_network") == 1
+    assert [path.suffix for path in cache.iterdir()] == [".keras"]  # and nothing half written beside it
+
+
+def test_what_follows_is_the_same_whether_it_was_made_or_fetched(cache):
+    kept_network(make_network, load_mnist(), 3)
+    after_making = keras.random.normal((3,))
+    kept_network(make_network, load_mnist(), 3)
+    np.testing.assert_array_equal(after_making, keras.random.normal((3,)))
+
+
+def test_another_seed_or_other_data_make_another_network(cache):
+    kept_network(make_network, load_mnist(), 3)
+    kept_network(make_network, load_mnist(), 4)
+    kept_network(make_network, dataclasses.replace(load_mnist(), fingerprint="other"), 3)
+    assert made == [3, 4, 3]
+
+
+def test_other_code_makes_another_network(cache, monkeypatch):
+    kept_network(make_network, load_mnist(), 3)
+    monkeypatch.setattr(results.inspect, "getsource", lambda module: "changed")
+    kept_network(make_network, load_mnist(), 3)
+    assert made == [3, 3]
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a network", None])
+def test_a_damaged_file_is_made_anew(cache, capsys, damage):
+    first = kept_network(make_network, load_mnist(), 3)
+    (path,) = cache.iterdir()
+    path.write_bytes(path.read_bytes()[:-500] if damage is None else damage)
+    assert same(first, kept_network(make_network, load_mnist(), 3))
+    assert "cannot be read" in capsys.readouterr().out
+    kept_network(make_network, load_mnist(), 3)
+    assert made == [3, 3]
+
+
+def test_a_cache_that_cannot_be_written_is_no_obstacle(cache, monkeypatch, capsys):
+    (cache / "file").write_text("in the way")
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(cache / "file"))
+    kept_network(make_network, load_mnist(), 3)
+    assert "could not be kept" in capsys.readouterr().out
+
+
+def test_an_interrupted_save_leaves_nothing(cache, monkeypatch):
+    def interrupted(self, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        kept_network(make_network, load_mnist(), 3)
+    assert not list(cache.iterdir())
+
+
+def test_the_expected_minutes_grow_with_the_slowness_of_the_machine(monkeypatch):
+    monkeypatch.setattr(results, "seconds_for_training", lambda: 2.0)
+    fast = expected_minutes()
+    monkeypatch.setattr(results, "seconds_for_training", lambda: 6.0)
+    slow = expected_minutes()
+    assert list(fast) == sorted(fast)
+    assert all(slow[name] == pytest.approx(3 * fast[name]) for name in fast)
+    assert all(minutes > 0 for minutes in fast.values())
