@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,\
             $(if $(shell $(p) -c 'import sys; print(0 if (3, 11) <= sys.version_info < (3, 13) else "")' 2>/dev/null),$(p))))
 BIN := .venv/bin
 READY := .venv/ready
+INSTALLED := .venv/installed
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -43,10 +44,13 @@ lock: venv
 
 venv: $(READY)
 
-$(READY): requirements.txt pyproject.toml
+$(READY): $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+$(INSTALLED): requirements.txt
 	@test -n "$(PYTHON)" || { echo "The course needs Python 3.11 or 3.12, and none was found. Install one, or name it: make venv PYTHON=/path/to/python"; exit 1; }
 	@echo "Setting up .venv with $(PYTHON): some minutes and 3 GB the first time."
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	@touch $(INSTALLED)

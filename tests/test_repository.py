@@ -1,0 +1,60 @@
+"""What holds for all files together: links lead somewhere, and nothing is in there that must not be."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TRACKED = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    if (ROOT / name).exists()
+]
+TEXTS = {path: path.read_text() for path in TRACKED if path.suffix not in {".png", ".keras"}}
+# Written so that this file does not find itself.
+MACHINE_PATHS = re.compile(r"/(?:home|root|Users)/[a-z]|/(?:work|farm)/|/tmp" + r"/[a-z]", re.IGNORECASE)
+
+
+def prose(path):
+    if path.suffix == ".ipynb":
+        cells = json.loads(TEXTS[path])["cells"]
+        return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return TEXTS[path]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TRACKED if path.suffix in {".md", ".ipynb"}], ids=lambda path: path.name
+)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path)):
+        if not target.startswith(("http://", "https://", "#", "mailto:")):
+            assert (path.parent / target.split("#")[0]).exists(), target
+
+
+def test_no_path_of_one_machine():
+    found = {path.name for path, text in TEXTS.items() if MACHINE_PATHS.search(text.replace("~/", ""))}
+    assert found == set()
+
+
+def test_the_shared_data_are_named_in_one_place_only():
+    place = "../" + "shared"
+    assert {path.relative_to(ROOT).as_posix() for path, text in TEXTS.items() if place in text} <= {".ci/run"}
+
+
+def test_it_stays_small():
+    sizes = {path: path.stat().st_size for path in TRACKED}
+    assert sum(sizes.values()) < 30e6
+    assert max(sizes.values()) < 1.5e6, max(sizes, key=sizes.get)
+
+
+def test_no_data_files():
+    assert not [path for path in TRACKED if path.suffix in {".npz", ".h5", ".npy", ".pkl", ".jpg"}]

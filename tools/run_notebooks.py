@@ -1,0 +1,53 @@
+"""Run notebooks with the real data, store them with their outputs, and write down how long each took.
+
+    python tools/run_notebooks.py notebooks/*.ipynb
+
+Each runs from an empty cache folder, as it does for somebody who starts with it. The seconds go to
+results/notebook_times.json, beside those of a yardstick from the same run, from which notebook 00 estimates.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from course_utils import load_mnist
+from course_utils.results import NOTEBOOK_TIMES, seconds_for_training
+
+import nbformat
+from nbclient import NotebookClient
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def run(path: Path) -> float:
+    """Execute one notebook in its own folder, save it, and return the seconds that it took."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata["kernelspec"] = KERNEL
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["COURSE_CACHE_DIR"] = cache
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+    nbformat.write(notebook, path)
+    return time.perf_counter() - start
+
+
+def main(paths: list[Path]) -> None:
+    """Run them all; what is not run keeps its earlier seconds, brought to the yardstick of this run."""
+    if load_mnist().is_stand_in:
+        sys.exit("Stored outputs speak of MNIST: put mnist.npz into the folder in COURSE_DATA_DIR first.")
+    kept = json.loads(NOTEBOOK_TIMES.read_text()) if NOTEBOOK_TIMES.exists() else {"seconds": {}}
+    yardstick = seconds_for_training()
+    ratio = yardstick / kept.get("seconds_for_training", yardstick)
+    seconds = {name: round(ratio * value, 1) for name, value in kept["seconds"].items()}
+    for path in paths:
+        seconds[path.stem] = round(run(path), 1)
+        print(f"{path.stem}: {seconds[path.stem]} s")
+    kept = {"seconds_for_training": round(yardstick, 3), "seconds": dict(sorted(seconds.items()))}
+    NOTEBOOK_TIMES.write_text(json.dumps(kept, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main([Path(name) for name in sys.argv[1:]])
