@@ -14,7 +14,7 @@ LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 STRIP := $(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version"
 
-.PHONY: lab test test-stand-in check notebooks readme lock venv
+.PHONY: lab test test-stand-in check notebooks results bench readme lock venv
 
 lab: venv
 	$(BIN)/jupyter lab $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
@@ -34,6 +34,12 @@ check: venv
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
 	$(STRIP) $(NOTEBOOKS)
+
+results: venv
+	$(BIN)/python tools/make_results.py
+
+bench: venv
+	$(BIN)/python benchmarks/search_speed.py
 
 readme: venv
 	$(BIN)/python tools/make_readme.py

@@ -41,18 +41,25 @@ with _quiet_start_up():
     import tensorflow as tf
 
     tf.constant(0)  # starts the devices, which is when the last of those lines are written
+tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
 from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
 from course_utils.networks import convolutional_network, course_network, linear_network  # noqa: E402
-from course_utils.noise import AdversarialNoise, add_noise, find_image_noise  # noqa: E402
+from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.plots import (  # noqa: E402
     plot_confusion,
     plot_images,
     plot_noise,
 )
-from course_utils.results import claim, expected_minutes, kept_network, start_notebook  # noqa: E402
+from course_utils.results import (  # noqa: E402
+    claim,
+    expected_minutes,
+    kept_network,
+    start_notebook,
+)
+from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
 
 __all__ = [
     "AdversarialNoise",
@@ -66,6 +73,7 @@ __all__ = [
     "evaluate_noise",
     "expected_minutes",
     "find_image_noise",
+    "find_universal_noise",
     "kept_network",
     "linear_network",
     "load_mnist",

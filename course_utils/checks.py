@@ -15,22 +15,40 @@ def check_images(images: Any, network: keras.Model | None = None) -> np.ndarray:
         ValueError: another shape, no image at all, NaN, pixels outside [0, 1].
     """
     images = _float32_array(images, "images")
-    if images.ndim != 4:
-        raise ValueError(
-            f"images must have the shape (N, H, W, C), got {images.shape}: one image alone is images[:1], "
-            "and grey images keep a last axis of 1"
-        )
-    if len(images) == 0:
-        raise ValueError("images is empty: at least one image is needed")
+    _check_image_shape(images.shape, network)
     if not (images.min() >= 0 and images.max() <= 1):  # written so that NaN fails too
         raise ValueError(
             f"images must have pixels in [0, 1] and no NaN, got {images.min():.4g} to {images.max():.4g}"
         )
-    if network is not None and not _fits(network.input_shape[1:], images.shape[1:]):
-        raise ValueError(
-            f"images have the shape {images.shape}, but the network takes {('N', *network.input_shape[1:])}"
-        )
     return images
+
+
+def check_stored_images(images: Any, network: keras.Model) -> np.ndarray:
+    """Return the images as an array: float32 or uint8, shape (N, H, W, C), of the network's own size.
+
+    The pixels are not looked at: there may be too many of them. Who uses some checks those.
+
+    Raises:
+        TypeError: any other dtype.
+        ValueError: another shape, no image at all.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        images = _float32_array(images, "images")
+    _check_image_shape(images.shape, network)
+    return images
+
+
+def _check_image_shape(shape: tuple[int, ...], network: keras.Model | None) -> None:
+    if len(shape) != 4:
+        raise ValueError(
+            f"images must have the shape (N, H, W, C), got {shape}: one image alone is images[:1], "
+            "and grey images keep a last axis of 1"
+        )
+    if shape[0] == 0:
+        raise ValueError("images is empty: at least one image is needed")
+    if network is not None and not _fits(network.input_shape[1:], shape[1:]):
+        raise ValueError(f"images have the shape {shape}, but the network takes {('N', *network.input_shape[1:])}")
 
 
 def check_labels(labels: Any, images: np.ndarray, classes: int, name: str = "labels") -> np.ndarray:
@@ -69,21 +87,21 @@ def check_noise_limit(noise_limit: Any) -> float:
     return float(noise_limit)
 
 
-def check_noise(noise: Any, images: np.ndarray) -> np.ndarray:
+def check_noise(noise: Any, images: np.ndarray, name: str = "noise") -> np.ndarray:
     """Return the noise as float32 of shape (H, W, C) for all images or (N, H, W, C), one for each.
 
     Raises:
         TypeError: any other dtype than float32.
         ValueError: a shape that fits neither, NaN.
     """
-    noise = _float32_array(noise, "noise")
+    noise = _float32_array(noise, name)
     if noise.shape not in (images.shape, images.shape[1:]):
         raise ValueError(
-            f"noise must have the shape {images.shape[1:]} (one for all images) or {images.shape} "
+            f"{name} must have the shape {images.shape[1:]} (one for all images) or {images.shape} "
             f"(one for each), got {noise.shape}"
         )
     if not np.isfinite(noise).all():
-        raise ValueError("noise must not hold NaN or infinity")
+        raise ValueError(f"{name} must not hold NaN or infinity")
     return noise
 
 

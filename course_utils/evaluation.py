@@ -71,7 +71,7 @@ def evaluate_noise(
     largest = float(np.abs(noise).max())
     if largest > noise_limit + ROUNDING:
         raise ValueError(f"noise reaches {largest:.4g}, beyond noise_limit = {noise_limit:.4g}")
-    seen, seen_clean = _predict(network, noisy_images), _predict(network, images)
+    seen, seen_clean = classes_seen(network, noisy_images), classes_seen(network, images)
     return NoiseReport(
         accuracy=float(np.mean(seen == labels)),
         success_rate=None if target_class is None else _success_rate(seen, labels, target_class, classes),
@@ -81,13 +81,14 @@ def evaluate_noise(
     )
 
 
-def _predict(network: keras.Model, images: np.ndarray) -> np.ndarray:
+def classes_seen(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the class that the network sees in each image, int64, shape (N,)."""
     batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-    return np.concatenate([_classes_seen(network)(batch).numpy() for batch in batches])
+    return np.concatenate([_compiled(network)(batch).numpy() for batch in batches])
 
 
 @functools.lru_cache(maxsize=8)
-def _classes_seen(network: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
+def _compiled(network: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
     """Compile the network's answer, which takes half the time of `network.predict`."""
     return tf.function(lambda images: tf.argmax(network(images, training=False), axis=-1), reduce_retracing=True)
 

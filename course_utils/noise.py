@@ -1,21 +1,11 @@
-"""Adversarial noise: how it is added to images, the layer that holds it, and the search for it."""
+"""Adversarial noise: how it is added to images, and the layer that holds it."""
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
-from course_utils.checks import (
-    check_images,
-    check_labels,
-    check_logits,
-    check_noise,
-    check_noise_limit,
-    check_target_class,
-)
+from course_utils.checks import check_images, check_noise, check_noise_limit
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 
 def add_noise(images: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -98,91 +88,3 @@ class AdversarialNoise(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return what is needed to build the same layer again."""
         return {**super().get_config(), "limit": self.limit, "l2_weight": self.l2_weight}
-
-
-def find_image_noise(
-    network: keras.Model,
-    images: np.ndarray,
-    target_classes: int | np.ndarray,
-    noise_limit: float = 0.35,
-    *,
-    score: float = 0.99,
-    max_steps: int = 100,
-    step_size: float | None = None,
-    batch_size: int = 256,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find noise for single images: for each its own, until the network gives the target class the wanted score.
-
-    Every step goes down the gradient of the cross-entropy with the target class, scaled so that the pixel with
-    the largest gradient moves by `step_size`.
-
-    Args:
-        network: takes float32 images in [0, 1] and returns logits; it is not changed.
-        images: float32, shape (N, H, W, C), pixels in [0, 1].
-        target_classes: one class for all images, or whole numbers of shape (N,).
-        noise_limit: largest |noise| of a pixel, in (0, 1].
-        score: softmax output for the target class at which an image is done, in (0, 1).
-        max_steps: at most so many steps for an image; with fewer its score was reached.
-        step_size: in pixel units; a fifth of the limit when left out.
-        batch_size: so many images are searched at once.
-
-    Returns:
-        noise, float32, shape (N, H, W, C), and the number of steps that each image took, int64, shape (N,).
-
-    Raises:
-        TypeError: images that are not float32, classes that are not whole numbers.
-        ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
-            network does not have, a network that returns probabilities.
-
-    Source: M. E. H. Pedersen, "TensorFlow Tutorials" #11 (2016). Explained in notebook 03.
-    """
-    images = check_images(images, network)
-    noise_limit = check_noise_limit(noise_limit)
-    classes = network.output_shape[-1]
-    if np.ndim(target_classes) == 0:
-        target_classes = np.full(len(images), check_target_class(target_classes, classes))
-    targets = check_labels(target_classes, images, classes, name="target_classes")
-    step_size = noise_limit / 5 if step_size is None else step_size
-    if not 0 < score < 1 or max_steps < 1 or batch_size < 1 or not step_size > 0:
-        raise ValueError(
-            "score must be between 0 and 1, max_steps and batch_size at least 1, step_size above 0; "
-            f"got {score}, {max_steps}, {batch_size} and {step_size}"
-        )
-    check_logits(network(images[:batch_size], training=False))
-    search = _image_search(network)
-    settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
-    found = [
-        search(images[i : i + batch_size], targets[i : i + batch_size], *settings, tf.constant(max_steps))
-        for i in range(0, len(images), batch_size)
-    ]
-    noise, steps = zip(*found, strict=True)
-    return np.concatenate(noise), np.concatenate(steps).astype(np.int64)
-
-
-@functools.lru_cache(maxsize=8)
-def _image_search(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Compile the search for one network; kept, so that the second call starts at once."""
-
-    @tf.function(reduce_retracing=True)
-    def search(images, targets, noise_limit, step_size, score, max_steps):  # type: ignore[no-untyped-def]
-        noise = tf.zeros_like(images)
-        steps = tf.zeros_like(targets)
-        for _ in tf.range(max_steps):
-            with tf.GradientTape() as tape:
-                noisy = tf.clip_by_value(images + noise, 0, 1)
-                # The gradient for the noise itself would be stuck at zero wherever a pixel is clipped.
-                tape.watch(noisy)
-                logits = network(noisy, training=False)
-                loss = keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-            reached = tf.gather(tf.nn.softmax(logits), targets, batch_dims=1) >= score
-            if tf.reduce_all(reached):
-                break
-            gradient = tape.gradient(loss, noisy)
-            largest = tf.reduce_max(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
-            stepped = noise - step_size * tf.math.divide_no_nan(gradient, largest)
-            stepped = tf.clip_by_value(stepped, -noise_limit, noise_limit)
-            noise = tf.where(reached[:, None, None, None], noise, stepped)
-            steps += tf.cast(~reached, steps.dtype)
-        return noise, steps
-
-    return search

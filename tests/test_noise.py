@@ -1,6 +1,6 @@
-"""Noise: how it is added, the layer that holds it, and the search for single images."""
+"""Noise: how it is added, and the layer that holds it."""
 
-from course_utils import AdversarialNoise, add_noise, find_image_noise, linear_network
+from course_utils import AdversarialNoise, add_noise, linear_network
 
 import keras
 import numpy as np
@@ -125,91 +125,3 @@ def test_the_config_makes_the_round_trip():
 def test_the_layer_refuses(settings, error, words):
     with pytest.raises(error, match=words):
         AdversarialNoise(**settings)
-
-
-def softmax(logits):
-    return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-
-
-def test_each_image_stops_when_its_own_score_is_reached(tiny_network, tiny_images):
-    images = np.concatenate([tiny_images, tiny_images * 0.2])
-    noise, steps = find_image_noise(tiny_network, images, 2, noise_limit=0.7, score=0.9)
-    scores = softmax(tiny_network.predict(add_noise(images, noise), verbose=0))[:, 2]
-    assert (scores >= 0.9).all()
-    assert noise.shape == images.shape
-    assert noise.dtype == np.float32
-    assert steps.dtype == np.int64
-    assert steps[2] == 0  # is of the target class from the start
-    assert not noise[2].any()
-    assert len(set(steps)) > 2  # each at its own time
-    for index in range(len(images)):  # and alone it takes the same steps to the same noise
-        alone, alone_steps = find_image_noise(tiny_network, images[index : index + 1], 2, noise_limit=0.7, score=0.9)
-        assert alone_steps[0] == steps[index]
-        np.testing.assert_allclose(alone[0], noise[index], atol=1e-5)
-
-
-def test_targets_may_differ_and_batches_do_not_matter(random_network, random_images):
-    targets = np.arange(40) % 5
-    noise, steps = find_image_noise(random_network, random_images, targets, 0.3, max_steps=20)
-    in_batches, steps_in_batches = find_image_noise(
-        random_network, random_images, targets, 0.3, max_steps=20, batch_size=7
-    )
-    np.testing.assert_array_equal(steps, steps_in_batches)
-    np.testing.assert_allclose(noise, in_batches, atol=1e-4)
-    before = random_network.predict(random_images, verbose=0)[np.arange(40), targets]
-    after = random_network.predict(add_noise(random_images, noise), verbose=0)[np.arange(40), targets]
-    assert (after > before).mean() > 0.95
-
-
-def test_limit_and_number_of_steps_are_kept_and_the_network_too(random_network, random_images):
-    before = [weight.copy() for weight in random_network.get_weights()]
-    noise, steps = find_image_noise(
-        random_network, random_images, 1, noise_limit=0.02, score=0.999999, max_steps=6, step_size=1.0
-    )
-    assert np.abs(noise).max() == pytest.approx(0.02, abs=1e-6)
-    assert (steps == 6).all()
-    for one, other in zip(before, random_network.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_the_search_is_compiled_once(random_network, random_images):
-    from course_utils.noise import _image_search
-
-    find_image_noise(random_network, random_images, 1, 0.3, max_steps=2)
-    find_image_noise(random_network, random_images, 4, 0.1, max_steps=5, score=0.5, step_size=0.01)
-    assert _image_search(random_network).experimental_get_tracing_count() == 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "words"),
-    [
-        ({"target_classes": 5}, ValueError, "target_class must be from 0 to 4, got 5"),
-        ({"target_classes": -1}, ValueError, "got -1"),
-        ({"target_classes": 2.0}, TypeError, "target_class must be a whole number"),
-        ({"target_classes": np.array([1, 2])}, ValueError, r"target_classes must have the shape \(40,\)"),
-        ({"target_classes": np.full(40, 7)}, ValueError, "target_classes must be classes from 0 to 4, got 7 to 7"),
-        ({"target_classes": np.full(40, 0.5)}, TypeError, "target_classes must be whole numbers"),
-        ({"noise_limit": 0}, ValueError, "noise_limit"),
-        ({"noise_limit": 1.5}, ValueError, "noise_limit"),
-        ({"images": np.zeros((2, 28, 28, 1), np.float32)}, ValueError, r"the network takes \('N', 12, 12, 1\)"),
-        ({"score": 1.0}, ValueError, "score must be between 0 and 1"),
-        ({"max_steps": 0}, ValueError, "max_steps"),
-        ({"step_size": 0.0}, ValueError, "step_size"),
-    ],
-)
-def test_find_image_noise_refuses(random_network, random_images, changes, error, words):
-    arguments = {"images": random_images, "target_classes": 1, "noise_limit": 0.3, **changes}
-    with pytest.raises(error, match=words):
-        find_image_noise(random_network, **arguments)
-
-
-def test_a_network_that_returns_probabilities_is_refused(random_network, random_images):
-    with_softmax = keras.Sequential([keras.Input((12, 12, 1)), random_network, keras.layers.Softmax()])
-    with pytest.raises(ValueError, match="returns probabilities, but logits are needed"):
-        find_image_noise(with_softmax, random_images, 1, 0.3)
-
-
-def test_a_network_with_broken_weights_is_refused(random_network, random_images):
-    random_network.layers[0].kernel.assign(random_network.layers[0].kernel * np.nan)
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        find_image_noise(random_network, random_images, 1, 0.3)

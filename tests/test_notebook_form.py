@@ -14,6 +14,9 @@ from IPython.core.interactiveshell import InteractiveShell
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
+# The promised minutes speak of a laptop on which the yardstick of notebook_times.json takes so many seconds, and
+# the course's network therefore twelve.
+ORDINARY_LAPTOP = 1.2
 OPENING = "import course_utils\n\nseed = course_utils.start_notebook()"
 
 
@@ -151,6 +154,7 @@ def test_only_magics_that_exist_and_code_that_parses(notebook):
 
 def test_the_minutes_it_promises_are_those_that_were_measured(name, notebook):
     promised = float(re.search(r"\*Time:\* about (\d+) minutes?", notebook.cells[0].source)[1])
-    measured = json.loads(NOTEBOOK_TIMES.read_text())["seconds"][name] / 60
+    kept = json.loads(NOTEBOOK_TIMES.read_text())
+    measured = kept["seconds"][name] * ORDINARY_LAPTOP / kept["seconds_for_training"] / 60
     assert measured <= 3.05, "no notebook may take more than three minutes"
     assert measured - 0.5 <= promised <= measured + 1

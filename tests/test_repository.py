@@ -1,5 +1,6 @@
 """What holds for all files together: links lead somewhere, and nothing is in there that must not be."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -58,3 +59,11 @@ def test_it_stays_small():
 
 def test_no_data_files():
     assert not [path for path in TRACKED if path.suffix in {".npz", ".h5", ".npy", ".pkl", ".jpg"}]
+
+
+def test_the_readme_says_what_the_benchmark_measured():
+    spec = importlib.util.spec_from_file_location("make_readme", ROOT / "tools" / "make_readme.py")
+    make_readme = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_readme)
+    kept = json.loads(make_readme.BENCHMARK.read_text())
+    assert make_readme.benchmark_table(kept) in make_readme.README.read_text()

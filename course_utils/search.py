@@ -1,0 +1,300 @@
+"""The search for noise: for single images, and one noise for all images and every target class at once."""
+
+import functools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from course_utils.checks import (
+    check_images,
+    check_labels,
+    check_logits,
+    check_noise,
+    check_noise_limit,
+    check_stored_images,
+    check_target_class,
+)
+from course_utils.gradients import mean_gradient, quick_pooling
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+MOMENTUM = 0.9  # the share of its way that a search keeps from step to step
+VALUES_AT_ONCE = 2**21  # pixel values in the network at once; some 1 GiB for networks like those of the course
+
+
+def find_image_noise(
+    network: keras.Model,
+    images: np.ndarray,
+    target_classes: int | np.ndarray,
+    noise_limit: float = 0.35,
+    *,
+    score: float = 0.99,
+    max_steps: int = 100,
+    step_size: float | None = None,
+    batch_size: int = 256,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find noise for single images: for each its own, until the network gives the target class the wanted score.
+
+    Every step goes down the gradient of the cross-entropy with the target class, scaled so that the pixel with
+    the largest gradient moves by `step_size`.
+
+    Args:
+        network: takes float32 images in [0, 1] and returns logits; it is not changed.
+        images: float32, shape (N, H, W, C), pixels in [0, 1].
+        target_classes: one class for all images, or whole numbers of shape (N,).
+        noise_limit: largest |noise| of a pixel, in (0, 1].
+        score: softmax output for the target class at which an image is done, in (0, 1).
+        max_steps: at most so many steps for an image; with fewer its score was reached.
+        step_size: in pixel units; a fifth of the limit when left out.
+        batch_size: so many images are searched at once.
+
+    Returns:
+        noise, float32, shape (N, H, W, C), and the number of steps that each image took, int64, shape (N,).
+
+    Raises:
+        TypeError: images that are not float32, classes that are not whole numbers.
+        ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
+            network does not have, a network that returns probabilities.
+
+    Source: M. E. H. Pedersen, "TensorFlow Tutorials" #11 (2016). Explained in notebook 03.
+    """
+    images = check_images(images, network)
+    noise_limit = check_noise_limit(noise_limit)
+    classes = network.output_shape[-1]
+    if np.ndim(target_classes) == 0:
+        target_classes = np.full(len(images), check_target_class(target_classes, classes))
+    targets = check_labels(target_classes, images, classes, name="target_classes")
+    step_size = noise_limit / 5 if step_size is None else step_size
+    if not 0 < score < 1 or max_steps < 1 or batch_size < 1 or not step_size > 0:
+        raise ValueError(
+            "score must be between 0 and 1, max_steps and batch_size at least 1, step_size above 0; "
+            f"got {score}, {max_steps}, {batch_size} and {step_size}"
+        )
+    check_logits(network(images[:batch_size], training=False))
+    search = _image_search(network)
+    settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
+    found = [
+        search(images[i : i + batch_size], targets[i : i + batch_size], *settings, tf.constant(max_steps))
+        for i in range(0, len(images), batch_size)
+    ]
+    noise, steps = zip(*found, strict=True)
+    return np.concatenate(noise), np.concatenate(steps).astype(np.int64)
+
+
+@functools.lru_cache(maxsize=8)
+def _image_search(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Compile the search for one network; kept, so that the second call starts at once."""
+
+    @tf.function(reduce_retracing=True)
+    def search(images, targets, noise_limit, step_size, score, max_steps):  # type: ignore[no-untyped-def]
+        noise = tf.zeros_like(images)
+        steps = tf.zeros_like(targets)
+        for _ in tf.range(max_steps):
+            with tf.GradientTape() as tape:
+                noisy = tf.clip_by_value(images + noise, 0, 1)
+                # The gradient for the noise itself would be stuck at zero wherever a pixel is clipped.
+                tape.watch(noisy)
+                logits = network(noisy, training=False)
+                loss = keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+            reached = tf.gather(tf.nn.softmax(logits), targets, batch_dims=1) >= score
+            if tf.reduce_all(reached):
+                break
+            gradient = tape.gradient(loss, noisy)
+            largest = tf.reduce_max(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
+            stepped = noise - step_size * tf.math.divide_no_nan(gradient, largest)
+            stepped = tf.clip_by_value(stepped, -noise_limit, noise_limit)
+            noise = tf.where(reached[:, None, None, None], noise, stepped)
+            steps += tf.cast(~reached, steps.dtype)
+        return noise, steps
+
+    return search
+
+
+def find_universal_noise(
+    network: keras.Model,
+    images: np.ndarray,
+    target_classes: int | Sequence[int] | np.ndarray | None,
+    noise_limit: float = 0.35,
+    noise_l2_weight: float = 0.0,
+    steps: int = 20,
+    batch_size: int = 16,
+    restarts: int = 1,
+    chunk: int | None = None,
+    start: np.ndarray | None = None,
+    seed: int | None = None,
+) -> np.ndarray:
+    """Find noise that works on all images at once: one for each target class, all of them in the same steps.
+
+    Each step takes the average gradient over a batch, keeps nine tenths of the way it was going (momentum), and
+    moves every pixel by the same amount, in the direction of the sign. That amount falls evenly, from the whole
+    limit in the first step to nearly nothing in the last.
+
+    Runs on CPU and GPU; within the scope of a `tf.distribute` strategy on its first device only. A long search shows
+    its progress. One that is interrupted leaves the network as it was, as every search does.
+
+    Args:
+        network: takes float32 images in [0, 1] and returns logits; it is not changed.
+        images: float32 with pixels in [0, 1], or uint8 from 0 to 255, shape (N, H, W, C); no labels are needed.
+        target_classes: one class, or several; or None for noise that leads away from what the network sees in the
+            clean images, wherever to.
+        noise_limit: largest |noise| of a pixel, in (0, 1].
+        noise_l2_weight: factor of the penalty noise_l2_weight · ½ · Σ noise² on the loss, at least 0.
+        steps: number of steps.
+        batch_size: images a step; the gradient is evaluated steps · batch_size times for each target.
+        restarts: with 2 or more, each search is made so many times from random starts. Of those for a target class
+            the best is returned; without targets, all of them.
+        chunk: at most so many searches at once; when left out, what fits into about 1 GiB for the course's network.
+        start: float32, shape (H, W, C) or (targets, H, W, C), where to start; zeros when left out.
+        seed: for the draw of the images and the random starts. When left out, Python's `random` gives one, which
+            `start_notebook` has set.
+
+    Returns:
+        float32, shape (targets, H, W, C). Without targets (restarts, H, W, C).
+
+    Raises:
+        TypeError: images that are neither float32 nor uint8, classes that are not whole numbers.
+        ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
+            network does not have, a network that returns probabilities or NaN, a start that does not fit.
+
+    Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
+    M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
+    """
+    images = check_stored_images(images, network)
+    noise_limit = check_noise_limit(noise_limit)
+    _check_counts(steps=steps, batch_size=batch_size, restarts=restarts, chunk=1 if chunk is None else chunk)
+    if not noise_l2_weight >= 0:
+        raise ValueError(f"noise_l2_weight must be at least 0, got {noise_l2_weight}")
+    targets = _targets(target_classes, network.output_shape[-1])
+    generator = np.random.default_rng(random.randrange(2**32) if seed is None else seed)
+    drawn = generator.integers(len(images), size=(steps, batch_size))
+    noise = _starts(start, restarts, len(targets), images.shape[1:], noise_limit, generator)
+    wanted = np.tile(targets, restarts)
+    step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
+    compiled = _compiled_search(network, images.shape[1:], images.dtype.name, target_classes is not None)
+    chunk = chunk or max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
+    with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
+        search = _Search(compiled, images, noise_limit, noise_l2_weight, chunk, progress)
+        noise, _ = search(noise, wanted, drawn, step_sizes)
+        if restarts > 1 and target_classes is not None:
+            # Steps of size zero on fresh images: their losses tell which restart was the best for each target.
+            fresh = generator.integers(len(images), size=(1 + 256 // batch_size, batch_size))
+            _, losses = search(noise, wanted, fresh, np.zeros(len(fresh), np.float32))
+            best = losses.reshape(restarts, -1).argmin(axis=0)
+            noise = noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(targets))]
+    if not np.isfinite(noise).all():
+        raise ValueError("the search met NaN: the network's weights hold NaN or infinity")
+    return noise
+
+
+def _check_counts(**counts: int) -> None:
+    if min(counts.values()) < 1:
+        raise ValueError(f"{', '.join(counts)} must be at least 1, got {', '.join(map(str, counts.values()))}")
+
+
+def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: int) -> np.ndarray:
+    """Return the target classes as int64, shape (targets,); a single -1, which nothing reads, stands for None."""
+    if target_classes is None:
+        return np.array([-1])
+    targets = [check_target_class(target, classes) for target in np.atleast_1d(target_classes)]
+    if not targets:
+        raise ValueError("target_classes is empty: at least one class is needed, or None")
+    return np.array(targets, np.int64)
+
+
+def _starts(
+    start: np.ndarray | None,
+    restarts: int,
+    targets: int,
+    image_shape: tuple[int, ...],
+    noise_limit: float,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return where each search starts: float32, shape (restarts · targets, H, W, C), within the limit."""
+    shape = (restarts * targets, *image_shape)
+    if restarts > 1:
+        if start is not None:
+            raise ValueError("start and restarts exclude each other: restarts begin at random")
+        return generator.uniform(-noise_limit, noise_limit, shape).astype(np.float32)
+    if start is None:
+        return np.zeros(shape, np.float32)
+    start = check_noise(start, np.empty(shape, np.float32), name="start")
+    return np.broadcast_to(np.clip(start, -noise_limit, noise_limit), shape)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """All that stays the same from one step to the next."""
+
+    compiled: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    images: np.ndarray
+    noise_limit: float
+    l2_weight: float
+    chunk: int
+    progress: tqdm
+
+    def __call__(
+        self, noise: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, step_sizes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make all steps, one chunk of the noises after the other; return the noises and their summed losses."""
+        parts = [slice(first, first + self.chunk) for first in range(0, len(noise), self.chunk)]
+        done = [self._chunk(noise[part], wanted[part], drawn, step_sizes) for part in parts]
+        found, losses = zip(*done, strict=True)
+        return np.concatenate(found), np.concatenate(losses)
+
+    def _chunk(
+        self, noise: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, step_sizes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Make all steps in a few calls, with room between them for progress and interruption."""
+        velocity, losses = np.zeros_like(noise), np.zeros(len(noise), np.float32)
+        at_once = max(1, 4 * VALUES_AT_ONCE // (noise.size * drawn.shape[1]))
+        for first in range(0, len(drawn), at_once):
+            part = slice(first, first + at_once)
+            batches = self.images[drawn[part].ravel()]
+            if batches.dtype == np.float32:
+                check_images(batches)
+            batches = batches.reshape(*drawn[part].shape, *batches.shape[1:])
+            noise, velocity, loss = self.compiled(
+                noise, velocity, batches, wanted, step_sizes[part], self.noise_limit, self.l2_weight
+            )
+            losses += loss
+            self.progress.update(len(wanted) * len(step_sizes[part]))
+        return np.asarray(noise), np.asarray(losses)
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled_search(
+    network: keras.Model, image_shape: tuple[int, ...], dtype: str, targeted: bool
+) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Compile the search for one network; kept, so that the second call starts at once."""
+    check_logits(network(np.zeros((1, *image_shape), np.float32), training=False))
+    noise_type = tf.TensorSpec((None, *image_shape), tf.float32)
+    batches_type = tf.TensorSpec((None, None, *image_shape), dtype)
+    vector, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)
+    wanted_type = tf.TensorSpec((None,), tf.int64)
+
+    @tf.function(input_signature=[noise_type, noise_type, batches_type, wanted_type, vector, number, number])
+    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):  # type: ignore[no-untyped-def]
+        count = tf.shape(noise)[0]
+        losses = tf.zeros((count,))
+        for step in tf.range(tf.shape(step_sizes)[0]):
+            batch = tf.image.convert_image_dtype(batches[step], tf.float32)  # uint8 becomes 0 … 1
+            noisy = tf.reshape(tf.clip_by_value(batch + noise[:, None], 0, 1), (-1, *image_shape))
+            with quick_pooling():
+                logits = network(noisy, training=False)
+            if targeted:
+                labels = tf.repeat(wanted, tf.shape(batch)[0])
+                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            else:
+                labels = tf.tile(tf.argmax(network(batch, training=False), axis=1), [count])
+                loss = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+            gradient = mean_gradient(loss, noisy, count) + l2_weight * noise
+            size = tf.reduce_mean(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
+            velocity = MOMENTUM * velocity + tf.math.divide_no_nan(gradient, size)
+            noise = tf.clip_by_value(noise - step_sizes[step] * tf.sign(velocity), -noise_limit, noise_limit)
+            losses += tf.reduce_mean(tf.reshape(loss, (count, -1)), axis=1)
+        return noise, velocity, losses
+
+    return search
