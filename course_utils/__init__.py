@@ -44,9 +44,16 @@ with _quiet_start_up():
 tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
+from course_utils.attacks import AttackReport, reattack  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
 from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
-from course_utils.networks import convolutional_network, course_network, linear_network  # noqa: E402
+from course_utils.immunity import (  # noqa: E402
+    immunise,
+    immunise_in_turn,
+    immunise_interleaved,
+    train_on_worst_noise,
+)
+from course_utils.networks import TwoTierNetwork, convolutional_network, course_network, linear_network  # noqa: E402
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.plots import (  # noqa: E402
     plot_confusion,
@@ -56,6 +63,7 @@ from course_utils.plots import (  # noqa: E402
 from course_utils.results import (  # noqa: E402
     claim,
     expected_minutes,
+    finished_network,
     kept_network,
     start_notebook,
 )
@@ -63,9 +71,11 @@ from course_utils.search import find_image_noise, find_universal_noise  # noqa: 
 
 __all__ = [
     "AdversarialNoise",
+    "AttackReport",
     "Dataset",
     "NoiseReport",
     "Split",
+    "TwoTierNetwork",
     "add_noise",
     "claim",
     "convolutional_network",
@@ -74,11 +84,17 @@ __all__ = [
     "expected_minutes",
     "find_image_noise",
     "find_universal_noise",
+    "finished_network",
+    "immunise",
+    "immunise_in_turn",
+    "immunise_interleaved",
     "kept_network",
     "linear_network",
     "load_mnist",
     "plot_confusion",
     "plot_images",
     "plot_noise",
+    "reattack",
     "start_notebook",
+    "train_on_worst_noise",
 ]

@@ -19,7 +19,10 @@ import numpy as np
 import pooch
 import tensorflow as tf
 
-NOTEBOOK_TIMES = Path(__file__).parent.parent / "results" / "notebook_times.json"
+RESULTS = Path(__file__).parent.parent / "results"
+NOTEBOOK_TIMES = RESULTS / "notebook_times.json"
+FINISHED = RESULTS / "networks"
+HASHES = FINISHED / "hashes.json"
 
 
 def start_notebook() -> int:
@@ -125,6 +128,45 @@ def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, 
         _write_network(network, path)
     keras.utils.set_random_seed(seed)
     return network
+
+
+def finished_network(name: str) -> keras.Model:
+    """Fetch a network that took longer to train than a notebook may: from results/networks/, made by `make results`.
+
+    Args:
+        name: such as "worst_noise".
+
+    Returns:
+        The network, trained on MNIST.
+
+    Raises:
+        ValueError: there is no network of that name, or its file is not the one that was made.
+
+    Explained in notebook 05.
+    """
+    hashes = json.loads(HASHES.read_text())
+    path = FINISHED / f"{name}.keras"
+    if name not in hashes or not path.exists():
+        raise ValueError(f"there is no finished network {name!r}: the names are {', '.join(hashes)}")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != hashes[name]:
+        raise ValueError(
+            f"{path.name} is damaged or was changed: its hash is {found}, expected {hashes[name]}. "
+            f"Fetch it again with 'git checkout results/networks', or make it with 'make results'."
+        )
+    return keras.saving.load_model(path, safe_mode=True)
+
+
+def keep_finished_network(network: keras.Model, name: str) -> None:
+    """Write a network and its hash to results/networks/, for `finished_network`. Its optimiser is left behind."""
+    FINISHED.mkdir(exist_ok=True)
+    path = FINISHED / f"{name}.keras"
+    without_optimizer = network.__class__.from_config(network.get_config())
+    without_optimizer.set_weights(network.get_weights())
+    _write_network(without_optimizer, path)
+    hashes = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    HASHES.write_text(json.dumps(dict(sorted(hashes.items())), indent=2) + "\n")
 
 
 def _cache_folder() -> Path:

@@ -1,11 +1,13 @@
 """Claims, kept networks and the start of a notebook."""
 
 import dataclasses
+import json
 
 from course_utils import (
     claim,
     convolutional_network,
     expected_minutes,
+    finished_network,
     kept_network,
     load_mnist,
     results,
@@ -154,3 +156,58 @@ def test_the_expected_minutes_grow_with_the_slowness_of_the_machine(monkeypatch)
     assert list(fast) == sorted(fast)
     assert all(slow[name] == pytest.approx(3 * fast[name]) for name in fast)
     assert all(minutes > 0 for minutes in fast.values())
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch, random_network):
+    """A folder with one finished network in it."""
+    monkeypatch.setattr(results, "FINISHED", tmp_path)
+    monkeypatch.setattr(results, "HASHES", tmp_path / "hashes.json")
+    results.keep_finished_network(random_network, "one")
+    return tmp_path
+
+
+def test_a_finished_network_leaves_its_optimiser_behind(finished, plain_network):
+    results.keep_finished_network(plain_network, "trained")
+    assert (finished / "trained.keras").stat().st_size < 4 * plain_network.count_params() + 100_000
+
+
+def test_a_finished_network_comes_back_as_it_was(finished, random_network, random_images):
+    again = finished_network("one")
+    np.testing.assert_array_equal(
+        again.predict(random_images, verbose=0), random_network.predict(random_images, verbose=0)
+    )
+
+
+def test_a_finished_network_that_was_changed_is_refused(finished):
+    with (finished / "one.keras").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ValueError, match=r"one.keras is damaged .* expected [0-9a-f]{64}.*git checkout"):
+        finished_network("one")
+
+
+@pytest.mark.parametrize("name", ["two", "../one"])
+def test_a_finished_network_that_is_not_there_is_named(finished, name):
+    with pytest.raises(ValueError, match="the names are one"):
+        finished_network(name)
+
+
+def test_the_finished_networks_are_those_that_were_made_and_small():
+    hashes = json.loads(results.HASHES.read_text())
+    files = sorted(results.FINISHED.glob("*.keras"))
+    assert [file.stem for file in files] == sorted(hashes)
+    assert all(file.stat().st_size <= 1.2e6 for file in files)
+    assert sum(file.stat().st_size for file in files) <= 12e6
+    for name in hashes:
+        assert finished_network(name).output_shape == (None, 10)
+
+
+def test_every_stored_result_says_what_made_it():
+    stored = {path.stem: json.loads(path.read_text()) for path in results.RESULTS.glob("*.json")}
+    made = {name: kept for name, kept in stored.items() if "made_by" in kept}
+    assert {"plain", "in_turn_twice", "interleaved", "worst_noise"} <= set(made)
+    for name, kept in made.items():
+        assert isinstance(kept["values"], list), name
+        assert {"function", "source", "seed", "data", "cores", "tensorflow", "keras"} <= set(kept["made_by"]), name
+        for value in kept["values"]:
+            assert value.get("believable", True), name

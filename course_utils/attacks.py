@@ -1,0 +1,283 @@
+"""Everything that could break a finished network. Whoever calls a network immune has to come past here."""
+
+import functools
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from course_utils.checks import check_noise_limit
+from course_utils.data import Dataset
+from course_utils.evaluation import classes_seen, evaluate_noise
+from course_utils.gradients import gradient_of, quick_pooling
+from course_utils.noise import add_noise
+from course_utils.search import find_universal_noise
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class _Strength:
+    """How hard to attack."""
+
+    test_images: int  # on so many, universal noise is measured
+    steps: int
+    batch_size: int
+    restarts: int  # random starts, besides the one from zero
+    single_images: int
+    single_steps: int
+    single_restarts: int
+    square_images: int
+    square_queries: int
+
+
+STRENGTHS = {
+    "quick": _Strength(2_000, 60, 32, 1, 200, 40, 1, 100, 150),
+    "full": _Strength(10_000, 200, 64, 3, 1_000, 100, 5, 200, 1_000),
+}
+
+
+@dataclass(frozen=True)
+class AttackReport:
+    """What is left of a network's accuracy under noise that was searched afresh against it.
+
+    Attributes:
+        clean_accuracy: accuracy without noise.
+        mean_accuracy: mean over the target classes, each under the worst noise found for it.
+        worst_accuracy: the lowest accuracy under any one universal noise that was found.
+        worst_success_rate: the largest share of the others that a noise made the network take for its target class.
+        single_image_accuracy: share of the images attacked singly that no attack could fool.
+        by_attack: the accuracy that each attack left, the strongest attack first.
+        all_noise: float32, shape (classes, H, W, C), the worst noise for each target class.
+        accuracy_at_limit_1: accuracy under the same search at limit 1.
+        accuracy_with_fewer_steps: the lowest accuracy that a quarter of the steps towards each class leaves.
+    """
+
+    clean_accuracy: float
+    mean_accuracy: float
+    worst_accuracy: float
+    worst_success_rate: float
+    single_image_accuracy: float
+    by_attack: dict[str, float]
+    all_noise: np.ndarray
+    accuracy_at_limit_1: float
+    accuracy_with_fewer_steps: float
+
+    @property
+    def believable(self) -> bool:
+        """Did the search work at all? At limit 1 little more than chance is left, and more steps weaken no attack."""
+        chance = 1 / len(self.all_noise)
+        return (
+            self.accuracy_at_limit_1 <= 2 * chance
+            and self.by_attack["universal, towards a class"] <= self.accuracy_with_fewer_steps + 0.01
+        )
+
+    def __str__(self) -> str:
+        """Return the report as a small table."""
+        rows = {
+            "clean": self.clean_accuracy,
+            **self.by_attack,
+            "to check: at limit 1": self.accuracy_at_limit_1,
+            "to check: with fewer steps": self.accuracy_with_fewer_steps,
+        }
+        return "\n".join(f"{name:32} {accuracy:6.1%}" for name, accuracy in rows.items())
+
+
+def reattack(
+    network: keras.Model,
+    dataset: Dataset,
+    noise_limit: float = 0.35,
+    strength: str = "quick",
+    other_network: keras.Model | None = None,
+    seed: int = 0,
+) -> AttackReport:
+    """Attack a finished network with all that the course knows, and report what is left of its accuracy.
+
+    Universal noise, searched on the training images towards every class and away from the clean answers, from zero
+    and from random starts; universal noise searched against another network; noise for single images, down the
+    gradients of two losses; and Square Attack, which needs no gradients, because a network can hide its gradients
+    without being immune. All is measured on test images. "quick" takes half a minute at most on 2 cores, "full" five.
+
+    Args:
+        network: takes float32 images in [0, 1] and returns logits; it is not changed.
+        dataset: what to search on and to measure on.
+        noise_limit: largest |noise| of a pixel, in (0, 1].
+        strength: "quick" or "full".
+        other_network: noise found against it is tried on `network` too; left out when None.
+        seed: for all that is drawn.
+
+    Returns:
+        An `AttackReport`.
+
+    Raises:
+        TypeError: a limit that is not a number.
+        ValueError: a limit outside (0, 1], another strength, images that do not fit the network, a network that
+            returns probabilities.
+
+    Source: what to try follows Athalye et al., "Obfuscated gradients give a false sense of security" (2018), and
+    Croce and Hein, "Reliable evaluation of adversarial robustness" (2020). Explained in notebook 06.
+    """
+    noise_limit = check_noise_limit(noise_limit)
+    if strength not in STRENGTHS:
+        raise ValueError(f"strength must be one of {', '.join(STRENGTHS)}, got {strength!r}")
+    attacks = _Attacks(network, dataset, noise_limit, STRENGTHS[strength], seed)
+    all_noise = attacks.universal(network)
+    towards = [
+        evaluate_noise(network, *attacks.test, noise, target, noise_limit) for target, noise in enumerate(all_noise)
+    ]
+    universal = {
+        "universal, towards a class": min(report.accuracy for report in towards),
+        "universal, away from the answer": attacks.accuracy(attacks.universal(network, targeted=False)[0]),
+    }
+    if other_network is not None:
+        universal["universal, from another network"] = min(map(attacks.accuracy, attacks.universal(other_network)))
+    standing = attacks.single_images()
+    by_attack = universal | {name: float(np.mean(one)) for name, one in standing.items()}
+    return AttackReport(
+        clean_accuracy=attacks.accuracy(np.zeros_like(all_noise[0])),
+        mean_accuracy=float(np.mean([report.accuracy for report in towards])),
+        worst_accuracy=min(universal.values()),
+        worst_success_rate=max(report.success_rate or 0.0 for report in towards),
+        single_image_accuracy=float(np.mean(_standing_after_all(*standing.values()))),
+        by_attack=dict(sorted(by_attack.items(), key=lambda item: item[1])),
+        all_noise=all_noise,
+        accuracy_at_limit_1=attacks.lowest(noise_limit=1.0, steps=20),
+        accuracy_with_fewer_steps=attacks.lowest(steps=STRENGTHS[strength].steps // 4),
+    )
+
+
+def _standing_after_all(*attacks: np.ndarray) -> np.ndarray:
+    """Which images stand after every attack? Some attacks were made on the first few images only."""
+    standing = np.ones(max(map(len, attacks)), bool)
+    for one in attacks:
+        standing[: len(one)] &= one
+    return standing
+
+
+@dataclass(frozen=True)
+class _Attacks:
+    """The attacks on one network."""
+
+    network: keras.Model
+    dataset: Dataset
+    noise_limit: float
+    strength: _Strength
+    seed: int
+
+    @property
+    def test(self) -> tuple[np.ndarray, np.ndarray]:
+        """The test images on which universal noise is measured, and their labels."""
+        count = self.strength.test_images
+        return self.dataset.test.images[:count], self.dataset.test.labels[:count]
+
+    def accuracy(self, noise: np.ndarray) -> float:
+        images, labels = self.test
+        return float(np.mean(classes_seen(self.network, add_noise(images, noise)) == labels))
+
+    def search(self, against: keras.Model, targets: Sequence[int] | None, **settings: object) -> np.ndarray:
+        settings = {
+            "noise_limit": self.noise_limit,
+            "steps": self.strength.steps,
+            "batch_size": self.strength.batch_size,
+            "seed": self.seed,
+            **settings,
+        }
+        return find_universal_noise(against, self.dataset.train.images, targets, **settings)  # type: ignore[arg-type]
+
+    def universal(self, against: keras.Model, targeted: bool = True) -> np.ndarray:
+        """Search from all starts; return for each target the noise that leaves the least accuracy."""
+        targets = range(len(self.dataset.class_names)) if targeted else None
+        count = len(targets) if targets else 1
+        found = [self.search(against, targets, start=start, seed=seed) for seed, start in self.starts(count)]
+        return np.stack([min(noises, key=self.accuracy) for noises in zip(*found, strict=True)])
+
+    def starts(self, count: int) -> Iterator[tuple[int, np.ndarray | None]]:
+        """Yield a seed and a start for each search: zero first, and then at random."""
+        yield self.seed, None
+        generator = np.random.default_rng(self.seed)
+        shape = (count, *self.dataset.train.images.shape[1:])
+        for restart in range(self.strength.restarts):
+            start = generator.uniform(-self.noise_limit, self.noise_limit, shape).astype(np.float32)
+            yield self.seed + restart + 1, start
+
+    def lowest(self, **settings: float) -> float:
+        """Search once for every class with other settings, and return the lowest accuracy."""
+        found = self.search(self.network, range(len(self.dataset.class_names)), **settings)
+        return min(self.accuracy(noise) for noise in found)
+
+    def single_images(self) -> dict[str, np.ndarray]:
+        """Attack test images one by one; for each attack return which of them it left standing, bool (N,)."""
+        count = self.strength.single_images
+        images, labels = self.dataset.test.images[:count], self.dataset.test.labels[:count]
+        square = slice(self.strength.square_images)
+        return {
+            "single images, cross-entropy": self.descend(images, labels, margin=False),
+            "single images, margin": self.descend(images, labels, margin=True),
+            "single images, no gradients": self.square(images[square], labels[square]),
+        }
+
+    def descend(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
+        """Projected gradient descent from random starts, on those that still stand."""
+        generator = tf.random.Generator.from_seed(self.seed + 1)
+        descend = _descent(self.network, margin)
+        standing = np.ones(len(images), bool)
+        for _ in range(self.strength.single_restarts):
+            index = np.flatnonzero(standing)
+            if len(index) == 0:
+                break
+            start = generator.uniform(images[index].shape, -self.noise_limit, self.noise_limit)
+            steps = tf.constant(self.strength.single_steps)
+            standing[index] = descend(images[index], labels[index], start, tf.constant(self.noise_limit), steps)
+        return standing
+
+    def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Square Attack (Andriushchenko et al. 2020), which only asks the network for its logits."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that PyTorch is not there
+            # Imported here: it takes seconds, and only this attack needs it.
+            from art.attacks.evasion import SquareAttack
+            from art.estimators.classification import TensorFlowV2Classifier
+
+        classes = self.network.output_shape[-1]
+        judge = TensorFlowV2Classifier(
+            tf.function(self.network, reduce_retracing=True), classes, images.shape[1:], clip_values=(0, 1)
+        )
+        np.random.seed(self.seed)  # noqa: NPY002 - the attack draws from NumPy's global generator
+        attack = SquareAttack(
+            judge,
+            norm=np.inf,
+            eps=self.noise_limit,
+            max_iter=self.strength.square_queries,
+            batch_size=500,
+            verbose=False,
+        )
+        noise = attack.generate(images, y=keras.utils.to_categorical(labels, classes)) - images
+        noisy = add_noise(images, np.clip(noise, -self.noise_limit, self.noise_limit))
+        return classes_seen(self.network, noisy) == labels
+
+
+@functools.lru_cache(maxsize=16)
+def _descent(network: keras.Model, margin: bool) -> Callable[..., tf.Tensor]:
+    """Compile the descent for one network and one of the two losses."""
+
+    @tf.function(reduce_retracing=True)
+    def descend(images, labels, noise, noise_limit, steps):  # type: ignore[no-untyped-def]
+        standing = tf.ones_like(labels, tf.bool)
+        for step in tf.range(steps + 1):
+            noisy = tf.identity(tf.clip_by_value(images + noise, 0, 1))
+            with quick_pooling():
+                logits = network(noisy, training=False)
+            standing &= tf.argmax(logits, axis=1) == labels
+            if margin:
+                own = tf.one_hot(labels, tf.shape(logits)[1], True, False)
+                rivals = tf.where(own, -np.inf, logits)
+                loss = tf.reduce_max(rivals, axis=1) - tf.gather(logits, labels, batch_dims=1)
+            else:
+                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            gradient = gradient_of(loss, noisy)
+            step_size = noise_limit / 2 * tf.cast(1 - step / steps, tf.float32)
+            noise = tf.clip_by_value(noise + step_size * tf.sign(gradient), -noise_limit, noise_limit)
+        return standing
+
+    return descend

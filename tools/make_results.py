@@ -1,0 +1,248 @@
+"""Run the long experiments once: what they measure goes to results/*.json, finished networks to results/networks/.
+
+    make results                                     all that is missing or out of date
+    python tools/make_results.py interleaved ...     these only
+
+Each experiment is one function here, made of library calls that the notebooks show. It is run again when its own
+source, that of the library below it (docstrings left out), the data or the seed have changed. What is finished is
+written at once, so that an interruption loses one experiment at most.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import course_utils
+from course_utils import (
+    TwoTierNetwork,
+    add_noise,
+    attacks,
+    convolutional_network,
+    course_network,
+    evaluate_noise,
+    find_universal_noise,
+    gradients,
+    immunise,
+    immunise_in_turn,
+    immunise_interleaved,
+    immunity,
+    kept_network,
+    load_mnist,
+    networks,
+    reattack,
+    search,
+    train_on_worst_noise,
+    training,
+)
+from course_utils.networks import copy_of
+from course_utils.results import RESULTS, keep_finished_network
+
+import keras
+import numpy as np
+
+EXPERIMENTS: dict[str, Callable[[int], dict[str, Any]]] = {}
+LIBRARY = (networks, gradients, search, attacks, training, immunity)
+MNIST = load_mnist()
+LIMIT = 0.35
+
+
+def experiment(function: Callable[[int], dict[str, Any]]) -> Callable[[int], dict[str, Any]]:
+    """Enter an experiment, under its own name."""
+    EXPERIMENTS[function.__name__] = function
+    return function
+
+
+def attacked(network: keras.Model, seed: int, strength: str = "full") -> dict[str, Any]:
+    """Attack, helped by noise from another plain network, and return the numbers."""
+    other = kept_network(course_network, MNIST, seed + 1)
+    report = reattack(network, MNIST, LIMIT, strength=strength, other_network=other, seed=seed)
+    print(report)
+    numbers = {key: value for key, value in vars(report).items() if key != "all_noise"}
+    return {"strength": strength, **numbers, "believable": report.believable}
+
+
+def trained(name: str, seed: int, train: Callable[[], keras.Model]) -> dict[str, Any]:
+    """Train, keep the network of seed 0 under a name, attack it, and return the numbers with the seconds it took."""
+    start = time.perf_counter()
+    network = train()
+    seconds = time.perf_counter() - start
+    if seed == 0:
+        keep_finished_network(network, name)
+    return {"training_seconds": round(seconds, 1), **attacked(network, seed)}
+
+
+def accuracies(network: keras.Model, all_noise: np.ndarray) -> list[float]:
+    """Accuracy on the test images under each noise."""
+    test = MNIST.test
+    reports = [evaluate_noise(network, test.images, test.labels, noise, None, LIMIT) for noise in all_noise]
+    return [round(report.accuracy, 4) for report in reports]
+
+
+def in_turn(seed: int, rounds: int) -> dict[str, Any]:
+    """Immunise against all classes in turn, and write down every round."""
+    table: list[dict[str, Any]] = []
+    seconds_of_watching = 0.0
+
+    def watch(network: keras.Model, noise: np.ndarray, target: int, when: str) -> None:
+        nonlocal seconds_of_watching
+        start = time.perf_counter()
+        (noisy,), (clean,) = accuracies(network, noise[None]), accuracies(network, np.zeros_like(noise)[None])
+        table.append({"target_class": target, "when": when, "noisy": noisy, "clean": clean})
+        seconds_of_watching += time.perf_counter() - start
+
+    name = f"in_turn_{rounds}"
+    plain = kept_network(course_network, MNIST, seed)
+    numbers = trained(
+        name,
+        seed,
+        lambda: immunise_in_turn(
+            plain, MNIST.train.images, MNIST.train.labels, noise_limit=LIMIT, rounds=rounds, seed=seed, watch=watch
+        ),
+    )
+    numbers["training_seconds"] = round(numbers["training_seconds"] - seconds_of_watching, 1)
+    return {**numbers, "rounds": table}
+
+
+@experiment
+def plain(seed: int) -> dict[str, Any]:
+    """The course's network, without any immunity."""
+    return attacked(kept_network(course_network, MNIST, seed), seed)
+
+
+@experiment
+def in_turn_once(seed: int) -> dict[str, Any]:
+    """Tutorial #12: all ten classes, one round each."""
+    return in_turn(seed, rounds=1)
+
+
+@experiment
+def in_turn_twice(seed: int) -> dict[str, Any]:
+    """Tutorial #12: all ten classes, two rounds running for each."""
+    return in_turn(seed, rounds=2)
+
+
+@experiment
+def one_target_each(seed: int) -> dict[str, Any]:
+    """Ten networks, each immunised twice against one class, and each attacked afresh with noise for every class."""
+    plain = kept_network(course_network, MNIST, seed)
+    table = []
+    for target in range(10):
+        network = immunise(plain, MNIST.train.images, MNIST.train.labels, target, LIMIT, rounds=2, seed=seed)
+        fresh = find_universal_noise(
+            network, MNIST.train.images, range(10), LIMIT, steps=60, batch_size=32, seed=seed
+        )
+        table.append(accuracies(network, fresh))
+    return {"accuracy": table}
+
+
+def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model:
+    """Train on images of which every other one carries noise for the target, as notebook 06 does."""
+    network = copy_of(plain)
+    (noise,) = find_universal_noise(plain, MNIST.train.images, target, LIMIT, seed=seed)
+    chosen = np.random.default_rng(seed).integers(len(MNIST.train), size=100 * 64)
+    images = MNIST.train.images[chosen]
+    images[::2] = add_noise(images[::2], noise)
+    network.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(images, MNIST.train.labels[chosen], batch_size=64, verbose=0)
+    return network
+
+
+@experiment
+def two_tiers(seed: int) -> dict[str, Any]:
+    """The tutorial's second idea: eleven networks. Attacked with "quick" only, since each step runs all of them."""
+    plain = kept_network(course_network, MNIST, seed)
+    start = time.perf_counter()
+    immune = [immunised_on_half(plain, target, seed) for target in range(10)]
+    seconds = time.perf_counter() - start
+    return {"training_seconds": round(seconds, 1), **attacked(TwoTierNetwork(plain, immune), seed, strength="quick")}
+
+
+@experiment
+def interleaved(seed: int) -> dict[str, Any]:
+    """The tutorial's first idea: ten noises and the weights move together."""
+    return trained(
+        "interleaved",
+        seed,
+        lambda: immunise_interleaved(
+            convolutional_network(), MNIST.train.images, MNIST.train.labels, LIMIT, seed=seed
+        ),
+    )
+
+
+@experiment
+def worst_noise(seed: int) -> dict[str, Any]:
+    """Each image's own worst noise, every argument at its default."""
+    return trained(
+        "worst_noise",
+        seed,
+        lambda: train_on_worst_noise(convolutional_network(), MNIST.train.images, MNIST.train.labels, seed=seed),
+    )
+
+
+@experiment
+def worst_noise_small_steps(seed: int) -> dict[str, Any]:
+    """Each image's own worst noise, in three small steps."""
+    return trained(
+        "worst_noise_small_steps",
+        seed,
+        lambda: train_on_worst_noise(
+            convolutional_network(), MNIST.train.images, MNIST.train.labels, small_steps=3, seed=seed
+        ),
+    )
+
+
+def without_docstrings(source: str) -> str:
+    """Return the source in a form that neither comments nor docstrings change."""
+    tree = ast.parse(inspect.cleandoc(source))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def made_by(name: str, seed: int) -> dict[str, Any]:
+    """Return what a result depends on."""
+    library = [without_docstrings(inspect.getsource(module)) for module in LIBRARY]
+    return {
+        "function": f"tools/make_results.py: {name}",
+        "source": hashlib.sha256("".join([*library, inspect.getsource(EXPERIMENTS[name])]).encode()).hexdigest(),
+        "seed": seed,
+        "data": MNIST.fingerprint,
+    }
+
+
+def main(names: list[str], seed: int = 0) -> None:
+    """Run what is missing or out of date."""
+    if MNIST.is_stand_in:
+        sys.exit("The results speak of MNIST: put mnist.npz into the folder in COURSE_DATA_DIR first.")
+    for name in names or EXPERIMENTS:
+        path = RESULTS / f"{name}.json"
+        wanted = made_by(name, seed)
+        if path.exists() and wanted.items() <= json.loads(path.read_text())["made_by"].items():
+            print(f"{name}: up to date")
+            continue
+        print(f"{name} …", flush=True)
+        start = time.perf_counter()
+        values = [EXPERIMENTS[name](seed)]
+        seconds = time.perf_counter() - start
+        machine = {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("tensorflow", "keras", "numpy")},
+        }
+        kept = {"values": values, "made_by": {**wanted, **machine, "seconds": round(seconds)}}
+        path.write_text(json.dumps(kept, indent=2) + "\n")
+        print(f"{name}: {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    course_utils.start_notebook()
+    main(sys.argv[1:])
