@@ -45,6 +45,7 @@ tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, 
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
 from course_utils.attacks import AttackReport, reattack  # noqa: E402
+from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
 from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
 from course_utils.immunity import (  # noqa: E402
@@ -53,7 +54,13 @@ from course_utils.immunity import (  # noqa: E402
     immunise_interleaved,
     train_on_worst_noise,
 )
-from course_utils.networks import TwoTierNetwork, convolutional_network, course_network, linear_network  # noqa: E402
+from course_utils.networks import (  # noqa: E402
+    TwoTierNetwork,
+    certifiable_network,
+    convolutional_network,
+    course_network,
+    linear_network,
+)
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.plots import (  # noqa: E402
     plot_confusion,
@@ -77,6 +84,9 @@ __all__ = [
     "Split",
     "TwoTierNetwork",
     "add_noise",
+    "certifiable_network",
+    "certified_accuracy",
+    "certified_images",
     "claim",
     "convolutional_network",
     "course_network",
@@ -96,5 +106,6 @@ __all__ = [
     "plot_noise",
     "reattack",
     "start_notebook",
+    "train_certified",
     "train_on_worst_noise",
 ]

@@ -117,6 +117,22 @@ def check_logits(outputs: Any) -> None:
         )
 
 
+def check_inputs(
+    network: keras.Model, images: Any, labels: Any, noise_limit: Any
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return images, labels and limit, each as its own check does, and see that the network returns logits.
+
+    Raises:
+        TypeError: images that are not float32, labels that are not whole numbers, a limit that is not a number.
+        ValueError: images and labels that do not fit together or do not fit the network, a limit outside (0, 1], a
+            network that returns probabilities.
+    """
+    images = check_images(images, network)
+    labels = check_labels(labels, images, network.output_shape[-1])
+    check_logits(network(images[:64], training=False))
+    return images, labels, check_noise_limit(noise_limit)
+
+
 def _float32_array(values: Any, name: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype != np.float32:

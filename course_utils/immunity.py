@@ -6,11 +6,11 @@ Every function leaves the network that it was given as it was, and returns a new
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from course_utils.checks import check_target_class
+from course_utils.checks import check_inputs, check_target_class
 from course_utils.gradients import image_gradient
 from course_utils.networks import copy_of
 from course_utils.noise import AdversarialNoise
-from course_utils.training import BATCH, Training, check_training, fit
+from course_utils.training import BATCH, Training, fit
 
 import keras
 import numpy as np
@@ -86,7 +86,7 @@ def immunise_in_turn(
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 05.
     """
-    images, labels, noise_limit = check_training(network, images, labels, noise_limit)
+    images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     targets = [check_target_class(target, network.output_shape[-1]) for target in target_classes]
     network = copy_of(network)
     layer = AdversarialNoise(noise_limit, l2_weight=0.02)
@@ -133,7 +133,7 @@ def immunise_interleaved(
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016), names the idea; Shafahi et al., "Universal
     adversarial training" (2018), is a relative. Explained in notebook 06.
     """
-    images, labels, noise_limit = check_training(network, images, labels, noise_limit)
+    images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     training = _Interleaved(copy_of(network), noise_limit)
     return fit(training, images, labels, steps, seed)
 
@@ -175,7 +175,7 @@ def train_on_worst_noise(
     Source: Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018); Wong, Rice and
     Kolter, "Fast is better than free" (2020). Explained in notebook 06.
     """
-    images, labels, noise_limit = check_training(network, images, labels, noise_limit)
+    images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     if small_steps < 1 or steps < 1 or not 0 <= clean_share < 1 or not 0 < ramp <= 1:
         raise ValueError(
             "small_steps and steps must be at least 1, clean_share in [0, 1) and ramp in (0, 1]; "

@@ -59,6 +59,32 @@ def convolutional_network(image_shape: tuple[int, int, int] = (28, 28, 1), class
     )
 
 
+def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Model:
+    """Build a network about which much can be proven: small kernels, and strides instead of pooling.
+
+    Args:
+        image_shape: height, width and channels of an image.
+        classes: number of classes.
+
+    Returns:
+        An untrained model from float32 images (N, H, W, C) to logits (N, classes).
+
+    Source: Gowal et al., "On the effectiveness of interval bound propagation for training verifiably robust models"
+    (2018), whose small network this resembles. Explained in notebook 07.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            layers.Conv2D(16, 4, strides=2, activation="relu", name="convolution_1"),
+            layers.Conv2D(32, 4, activation="relu", name="convolution_2"),
+            layers.Flatten(),
+            layers.Dense(80, activation="relu", name="dense"),
+            layers.Dense(classes, name="logits"),
+        ],
+        name="certifiable_network",
+    )
+
+
 def copy_of(network: keras.Model) -> keras.Model:
     """Return a new network with the same layers and weights."""
     copy = keras.models.clone_model(network)

@@ -1,11 +1,10 @@
-"""What the ways of training have in common: what comes in is checked, and one loop with Adam and a schedule."""
+"""What the ways of training have in common: a model that holds the network, and one loop with Adam and a schedule."""
 
 from typing import Any
 
-from course_utils.checks import check_images, check_labels, check_logits, check_noise_limit
-
 import keras
 import numpy as np
+import tensorflow as tf
 
 BATCH = 64
 
@@ -22,22 +21,6 @@ class Training(keras.Model):
         return self.network(images, training=training)
 
 
-def check_training(
-    network: keras.Model, images: Any, labels: Any, noise_limit: Any
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return images, labels and limit as the checks do, and see that the network returns logits.
-
-    Raises:
-        TypeError: images that are not float32, labels that are not whole numbers, a limit that is not a number.
-        ValueError: images and labels that do not fit together or do not fit the network, a limit outside (0, 1], a
-            network that returns probabilities.
-    """
-    images = check_images(images, network)
-    labels = check_labels(labels, images, network.output_shape[-1])
-    check_logits(network(images[:BATCH], training=False))
-    return images, labels, check_noise_limit(noise_limit)
-
-
 def fit(
     training: Training,
     images: np.ndarray,
@@ -45,6 +28,7 @@ def fit(
     steps: int,
     seed: int,
     peak_learning_rate: float = 2e-3,
+    batch_size: int = BATCH,
 ) -> keras.Model:
     """Train with Adam and a learning rate that rises for a tenth of the steps and then falls along a cosine.
 
@@ -60,6 +44,13 @@ def fit(
         metrics=["accuracy"], jit_compile=False,
     )  # fmt: skip
     keras.utils.set_random_seed(seed)
-    chosen = np.random.default_rng(seed).integers(len(images), size=steps * BATCH)
-    training.fit(images[chosen], labels[chosen], batch_size=BATCH, shuffle=False, verbose=1)
+    chosen = np.random.default_rng(seed).integers(len(images), size=(steps, batch_size))
+    training.fit(_batches(images, labels, chosen), shuffle=False, verbose=1)
     return training.network
+
+
+def _batches(images: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> tf.data.Dataset:
+    """Gather the chosen images batch by batch: all at once would be a gigabyte."""
+    all_images, all_labels = tf.constant(images), tf.constant(labels)
+    batches = tf.data.Dataset.from_tensor_slices(chosen)
+    return batches.map(lambda some: (tf.gather(all_images, some), tf.gather(all_labels, some))).prefetch(1)

@@ -25,6 +25,9 @@ from course_utils import (
     TwoTierNetwork,
     add_noise,
     attacks,
+    certifiable_network,
+    certificates,
+    certified_accuracy,
     convolutional_network,
     course_network,
     evaluate_noise,
@@ -36,9 +39,9 @@ from course_utils import (
     immunity,
     kept_network,
     load_mnist,
-    networks,
     reattack,
     search,
+    train_certified,
     train_on_worst_noise,
     training,
 )
@@ -49,7 +52,8 @@ import keras
 import numpy as np
 
 EXPERIMENTS: dict[str, Callable[[int], dict[str, Any]]] = {}
-LIBRARY = (networks, gradients, search, attacks, training, immunity)
+NETWORKS = (convolutional_network, course_network, copy_of, TwoTierNetwork)
+LIBRARY = (*NETWORKS, gradients, search, attacks, immunity)
 MNIST = load_mnist()
 LIMIT = 0.35
 
@@ -60,23 +64,35 @@ def experiment(function: Callable[[int], dict[str, Any]]) -> Callable[[int], dic
     return function
 
 
-def attacked(network: keras.Model, seed: int, strength: str = "full") -> dict[str, Any]:
+def needs(*parts: Any) -> Callable[..., Any]:
+    """Say that an experiment depends on these modules, functions or classes besides LIBRARY."""
+
+    def note(function: Any) -> Any:
+        function.parts = parts
+        return function
+
+    return note
+
+
+def attacked(network: keras.Model, seed: int, strength: str = "full", limit: float = LIMIT) -> dict[str, Any]:
     """Attack, helped by noise from another plain network, and return the numbers."""
     other = kept_network(course_network, MNIST, seed + 1)
-    report = reattack(network, MNIST, LIMIT, strength=strength, other_network=other, seed=seed)
+    report = reattack(network, MNIST, limit, strength=strength, other_network=other, seed=seed)
     print(report)
     numbers = {key: value for key, value in vars(report).items() if key != "all_noise"}
     return {"strength": strength, **numbers, "believable": report.believable}
 
 
-def trained(name: str, seed: int, train: Callable[[], keras.Model]) -> dict[str, Any]:
-    """Train, keep the network of seed 0 under a name, attack it, and return the numbers with the seconds it took."""
+def trained(
+    name: str, seed: int, train: Callable[[], keras.Model], measure: Callable[..., dict[str, Any]] = attacked
+) -> dict[str, Any]:
+    """Train, keep the network of seed 0 under a name, measure it, and return the numbers with the seconds it took."""
     start = time.perf_counter()
     network = train()
     seconds = time.perf_counter() - start
     if seed == 0:
         keep_finished_network(network, name)
-    return {"training_seconds": round(seconds, 1), **attacked(network, seed)}
+    return {"training_seconds": round(seconds, 1), **measure(network, seed)}
 
 
 def accuracies(network: keras.Model, all_noise: np.ndarray) -> list[float]:
@@ -115,6 +131,16 @@ def in_turn(seed: int, rounds: int) -> dict[str, Any]:
 def plain(seed: int) -> dict[str, Any]:
     """The course's network, without any immunity."""
     return attacked(kept_network(course_network, MNIST, seed), seed)
+
+
+@experiment
+@needs(training)
+def without_noise(seed: int) -> dict[str, Any]:
+    """Trained as long as `worst_noise`, but on clean images only: what clean accuracy is there to lose?"""
+    start = time.perf_counter()
+    clean_training = training.Training(convolutional_network(), LIMIT)
+    network = training.fit(clean_training, MNIST.train.images, MNIST.train.labels, 4_500, seed, 4e-3)
+    return {"training_seconds": round(time.perf_counter() - start, 1), **attacked(network, seed)}
 
 
 @experiment
@@ -166,6 +192,7 @@ def two_tiers(seed: int) -> dict[str, Any]:
 
 
 @experiment
+@needs(training)
 def interleaved(seed: int) -> dict[str, Any]:
     """The tutorial's first idea: ten noises and the weights move together."""
     return trained(
@@ -178,6 +205,7 @@ def interleaved(seed: int) -> dict[str, Any]:
 
 
 @experiment
+@needs(training)
 def worst_noise(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, every argument at its default."""
     return trained(
@@ -188,6 +216,7 @@ def worst_noise(seed: int) -> dict[str, Any]:
 
 
 @experiment
+@needs(training)
 def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, in three small steps."""
     return trained(
@@ -199,9 +228,52 @@ def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     )
 
 
+def certified(seed: int, limit: float, trained_at: float, **settings: Any) -> dict[str, Any]:
+    """Train for a proof at `limit`, and measure between which two numbers the truth lies there."""
+
+    def measure(network: keras.Model, seed: int) -> dict[str, Any]:
+        images, labels = MNIST.test.images, MNIST.test.labels
+        numbers = {
+            "trained_at": trained_at,
+            "certified_accuracy": certified_accuracy(network, images, labels, limit),
+            # of those images that are attacked one by one, so that the two can be compared
+            "certified_of_attacked": certified_accuracy(network, images[:1_000], labels[:1_000], limit),
+        }
+        return numbers | attacked(network, seed, limit=limit)
+
+    images, labels = MNIST.train.images, MNIST.train.labels
+    return trained(
+        f"certified_{10 * limit:.0f}",
+        seed,
+        lambda: train_certified(certifiable_network(), images, labels, trained_at, seed=seed, **settings),
+        measure,
+    )
+
+
+@experiment
+@needs(training, certificates, certifiable_network)
+def certified_1(seed: int) -> dict[str, Any]:
+    """For a proof at 0.1."""
+    return certified(seed, 0.1, 0.2)
+
+
+@experiment
+@needs(training, certificates, certifiable_network)
+def certified_2(seed: int) -> dict[str, Any]:
+    """For a proof at 0.2."""
+    return certified(seed, 0.2, 0.28)
+
+
+@experiment
+@needs(training, certificates, certifiable_network)
+def certified_3(seed: int) -> dict[str, Any]:
+    """For a proof at 0.3."""
+    return certified(seed, 0.3, 0.385)
+
+
 def without_docstrings(source: str) -> str:
     """Return the source in a form that neither comments nor docstrings change."""
-    tree = ast.parse(inspect.cleandoc(source))
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
@@ -210,7 +282,8 @@ def without_docstrings(source: str) -> str:
 
 def made_by(name: str, seed: int) -> dict[str, Any]:
     """Return what a result depends on."""
-    library = [without_docstrings(inspect.getsource(module)) for module in LIBRARY]
+    parts = (*LIBRARY, *getattr(EXPERIMENTS[name], "parts", ()))
+    library = [without_docstrings(inspect.getsource(part)) for part in parts]
     return {
         "function": f"tools/make_results.py: {name}",
         "source": hashlib.sha256("".join([*library, inspect.getsource(EXPERIMENTS[name])]).encode()).hexdigest(),

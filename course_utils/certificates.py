@@ -1,0 +1,192 @@
+"""Proofs instead of attacks: bounds on all that a network can answer while the noise stays within its limit.
+
+An image with all its possible noise is a box: every pixel lies between a lower and an upper bound. Each layer turns
+boxes into boxes that hold at least all that can come out of it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from course_utils.checks import check_inputs
+from course_utils.networks import copy_of
+from course_utils.training import Training, fit
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+BATCH = 1_000
+MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU)
+MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu)
+
+
+def certified_accuracy(network: keras.Model, images: np.ndarray, labels: np.ndarray, noise_limit: float) -> float:
+    """Return the share of images for which it is proven that no noise within the limit changes the right answer.
+
+    Args:
+        network, images, labels, noise_limit: as in `certified_images`.
+
+    Returns:
+        A share in [0, 1]. Accuracy under noise, however it was found, is never below it.
+
+    Raises:
+        TypeError, ValueError: as `certified_images`.
+
+    Source: Gowal et al., "On the effectiveness of interval bound propagation for training verifiably robust models"
+    (2018). Explained in notebook 07.
+    """
+    return float(certified_images(network, images, labels, noise_limit).mean())
+
+
+def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarray, noise_limit: float) -> np.ndarray:
+    """Say of each image whether it is proven that no noise within the limit, universal or not, changes the answer.
+
+    Args:
+        network: a keras.Sequential from float32 images in [0, 1] to logits, of Conv2D and Dense (linear or relu),
+            MaxPooling2D, AveragePooling2D, ReLU and Flatten; the last layer is a Dense without activation.
+        images: float32, shape (N, H, W, C), pixels in [0, 1].
+        labels: whole numbers, shape (N,), the true classes.
+        noise_limit: largest |noise| of a pixel, in (0, 1]. Noisy pixels stay in [0, 1].
+
+    Returns:
+        Bool, shape (N,). True: proven, up to the rounding of float32. False: not proven, which is not the same as
+        fooled.
+
+    Raises:
+        TypeError: images that are not float32, labels that are not whole numbers, a limit that is not a number.
+        ValueError: images and labels that do not fit together or do not fit the network, a limit outside (0, 1], a
+            network that returns probabilities, a layer that cannot be bounded: it is named.
+
+    Source: as `certified_accuracy`. Explained in notebook 07.
+    """
+    images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
+    chain = _chain(network)
+    proven = []
+    for first in range(0, len(images), BATCH):
+        some = slice(first, first + BATCH)
+        margins = _worst_margins(chain, images[some], labels[some], noise_limit)
+        proven.append(np.count_nonzero(margins >= 0, axis=1) == 1)  # the true class itself, and no other
+    return np.concatenate(proven)
+
+
+def train_certified(
+    network: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    noise_limit: float,
+    *,
+    steps: int = 4_000,
+    batch_size: int = 256,
+    clean_weight: float = 0.5,
+    peak_learning_rate: float = 4e-3,
+    seed: int = 0,
+) -> keras.Model:
+    """Train a network so that much can be proven about it: on the worst answers that its bounds allow.
+
+    The loss is the cross-entropy of the clean logits and that of the worst margins. The limit grows from a
+    twentieth of the steps to three fifths of them; meanwhile the clean loss gives way to the other one. Train at a
+    limit somewhat larger than the one to prove.
+
+    Args:
+        network, images, labels, noise_limit: as in `certified_images`; the training goes on from its weights.
+        steps: number of training steps.
+        batch_size: images in each of them.
+        clean_weight: weight of the clean loss in the end, in [0, 1]; the other loss has the rest.
+        peak_learning_rate: of Adam; reached after a tenth of the steps, from there down along a cosine.
+        seed: for the draw of the images.
+
+    Returns:
+        A new network.
+
+    Raises:
+        TypeError, ValueError: as `certified_images`; also a weight or a number of steps that is out of range.
+
+    Source: as `certified_accuracy`. Explained in notebook 07.
+    """
+    images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
+    if steps < 1 or batch_size < 1 or not 0 <= clean_weight <= 1:
+        raise ValueError(
+            "steps and batch_size must be at least 1 and clean_weight in [0, 1]; "
+            f"got {steps}, {batch_size} and {clean_weight}"
+        )
+    _chain(network)
+    training = _OnBounds(copy_of(network), noise_limit, clean_weight, steps)
+    return fit(training, images, labels, steps, seed, peak_learning_rate, batch_size)
+
+
+class _OnBounds(Training):
+    """What `fit` does in `train_certified`."""
+
+    def __init__(self, network: keras.Model, noise_limit: float, clean_weight: float, steps: int) -> None:
+        super().__init__(network, noise_limit)
+        self.clean_weight, self.steps = clean_weight, steps
+        self.chain = _chain(network)
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
+        """Return the clean loss and the loss of the worst margins, mixed."""
+        share = tf.cast(self.optimizer.iterations, tf.float32) / self.steps
+        grown = tf.clip_by_value((share - 0.05) / 0.55, 0, 1)
+        margins = _worst_margins(self.chain, x, y, grown * self.noise_limit)
+        weight = 1 - grown * (1 - self.clean_weight)
+        return weight * self.loss(y, y_pred) + (1 - weight) * self.loss(y, margins)
+
+
+def _chain(network: keras.Model) -> list[keras.Layer]:
+    """Return the layers in order, after a look at each."""
+    chain = list(_layers_of(network))
+    for layer in chain:
+        monotone = getattr(layer, "activation", keras.activations.linear) in MONOTONE_ACTIVATIONS
+        # Not isinstance: a subclass may do anything.
+        if type(layer) not in (layers.Dense, layers.Conv2D, *MONOTONE) or not monotone:
+            raise _cannot_bound(layer)
+    if type(chain[-1]) is not layers.Dense or chain[-1].activation is not keras.activations.linear:
+        raise ValueError(f"the last layer must be a Dense without activation, got {chain[-1].name!r}")
+    return chain
+
+
+def _layers_of(network: keras.Model) -> Iterator[keras.Layer]:
+    if type(network) is not keras.Sequential:
+        raise _cannot_bound(network)
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers_of(layer)
+        else:
+            yield layer
+
+
+def _cannot_bound(layer: keras.Layer) -> ValueError:
+    activation = getattr(getattr(layer, "activation", None), "__name__", None)
+    kind = type(layer).__name__ + (f", activation {activation}" if activation else "")
+    return ValueError(
+        f"the layer {layer.name!r} ({kind}) cannot be bounded. What can: a Sequential of Conv2D and Dense with relu "
+        f"or no activation, {', '.join(one.__name__ for one in MONOTONE)}"
+    )
+
+
+def _worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_limit: Any) -> tf.Tensor:
+    """Return the most by which each class's logit can exceed that of the true class: float32, (N, classes)."""
+    *hidden, last = chain
+    lower, upper = tf.maximum(images - noise_limit, 0), tf.minimum(images + noise_limit, 1)
+    for layer in hidden:
+        lower, upper = _bounds(layer, lower, upper)
+    # The last layer and the difference of two logits are one linear step: bounded together, less is lost.
+    differences = last.kernel[:, None, :] - last.kernel[:, :, None]  # (features, true class, other class)
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    worst = tf.einsum("nf,ftc->ntc", centre, differences) + tf.einsum("nf,ftc->ntc", radius, abs(differences))
+    bias = _bias(last)
+    return tf.gather(worst + bias - bias[:, None], labels, batch_dims=1)
+
+
+def _bounds(layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Push a box through one layer."""
+    if isinstance(layer, MONOTONE):
+        return layer(lower), layer(upper)
+    centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    apply = layer.convolution_op if isinstance(layer, layers.Conv2D) else tf.matmul
+    centre, radius = apply(centre, layer.kernel) + _bias(layer), apply(radius, abs(layer.kernel))
+    return layer.activation(centre - radius), layer.activation(centre + radius)
+
+
+def _bias(layer: keras.Layer) -> tf.Tensor:
+    return tf.zeros(layer.kernel.shape[-1]) if layer.bias is None else tf.convert_to_tensor(layer.bias)
