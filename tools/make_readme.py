@@ -1,8 +1,9 @@
-"""Make what the README shows: the picture at its top, and what results/benchmark.json says about the search."""
+"""Make what the README shows: its pictures, and tables of what the benchmark and `make results` have measured."""
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import course_utils
 
@@ -17,7 +18,14 @@ BENCHMARK = ROOT / "results" / "benchmark.json"
 NOISE_AT_WORK = ROOT / "notebooks" / "images" / "noise_at_work.png"
 SEARCH_TIME = ROOT / "notebooks" / "images" / "search_time.png"
 SHOWN = 8
-TABLE = re.compile(r"(<!-- benchmark: made by make readme -->\n).*?(<!-- end of benchmark -->)", re.DOTALL)
+METHODS = {
+    "plain, 1,000 steps, as in tutorial #12": "plain",
+    "tutorial #12's rounds, ten targets in turn, twice each": "in_turn_twice",
+    "its first idea: ten noises at once, `immunise_interleaved`": "interleaved",
+    "its second idea: eleven networks, `TwoTierNetwork`": "two_tiers",
+    "**each image its own worst noise, `train_on_worst_noise`**": "worst_noise",
+    "the same, three small steps instead of two": "worst_noise_small_steps",
+}
 
 
 def draw_noise_at_work() -> None:
@@ -57,8 +65,43 @@ def draw_search_time(growth: dict[str, dict[str, float]]) -> None:
     figure.savefig(SEARCH_TIME, dpi=100)
 
 
-def benchmark_table(kept: dict) -> str:  # type: ignore[type-arg]
-    """Write the README's table from what the benchmark measured."""
+def stored(name: str) -> dict[str, Any]:
+    """Return what an experiment measured with its first seed."""
+    return json.loads((ROOT / "results" / f"{name}.json").read_text())["values"][0]
+
+
+def immunity_table() -> str:
+    """Write what protects, and how well."""
+    columns = ("clean_accuracy", "mean_accuracy", "worst_accuracy", "single_image_accuracy")
+    rows = [
+        f"| {method} | " + " | ".join(f"{stored(name)[column]:.1%}" for column in columns) + " |"
+        for method, name in METHODS.items()
+    ]
+    return "\n".join(
+        [
+            "",
+            "| accuracy at `noise_limit` 0.35 | clean | universal: mean | universal: worst | single images |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def proof_table() -> str:
+    """Write between what bounds the truth lies."""
+    kinds = ("clean_accuracy", "certified_accuracy", "single_image_accuracy", "certified_of_attacked")
+    rows = []
+    for tenths in (1, 2, 3):
+        clean, proven, *first = (f"{stored(f'certified_{tenths}')[kind]:.1%}" for kind in kinds)
+        rows.append(f"| {tenths / 10} | {clean} | **{proven}** | {first[1]} to {first[0]} |")
+    head = ["", "| `noise_limit` | clean | proven | first 1,000 images: proven to attacked |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+def benchmark_table() -> str:
+    """Write how fast the search is."""
+    kept = json.loads(BENCHMARK.read_text())
     seconds, success, machine = kept["seconds"], kept["success"], kept["machine"]
     evaluations = kept["gradient evaluations"]
     return f"""
@@ -74,11 +117,21 @@ So the recipe's time is divided by {kept["times faster than the recipe"]:.0f} on
 """  # noqa: E501
 
 
+TABLES = {"benchmark": benchmark_table, "immunity": immunity_table, "proof": proof_table}
+
+
+def with_tables(text: str) -> str:
+    """Put each table between the two comments that mark its place."""
+    for name, table in TABLES.items():
+        place = re.compile(rf"(<!-- {name}: made by make readme -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        text = place.sub(lambda found, table=table: found[1] + table() + found[2], text)  # type: ignore[misc]
+    return text
+
+
 def main() -> None:
-    """Draw both pictures and write the table."""
-    kept = json.loads(BENCHMARK.read_text())
-    draw_search_time(kept["growth"])
-    README.write_text(TABLE.sub(lambda found: found[1] + benchmark_table(kept) + found[2], README.read_text()))
+    """Draw both pictures and write the tables."""
+    draw_search_time(json.loads(BENCHMARK.read_text())["growth"])
+    README.write_text(with_tables(README.read_text()))
     draw_noise_at_work()
 
 
