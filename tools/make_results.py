@@ -228,7 +228,7 @@ def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     )
 
 
-def certified(seed: int, limit: float, trained_at: float, **settings: Any) -> dict[str, Any]:
+def certified(seed: int, limit: float, trained_at: float) -> dict[str, Any]:
     """Train for a proof at `limit`, and measure between which two numbers the truth lies there."""
 
     def measure(network: keras.Model, seed: int) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def certified(seed: int, limit: float, trained_at: float, **settings: Any) -> di
     return trained(
         f"certified_{10 * limit:.0f}",
         seed,
-        lambda: train_certified(certifiable_network(), images, labels, trained_at, seed=seed, **settings),
+        lambda: train_certified(certifiable_network(), images, labels, trained_at, seed=seed),
         measure,
     )
 
