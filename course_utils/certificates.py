@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers
 
 BATCH = 1_000
-MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU)
+MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU, layers.Rescaling)
 MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu)
 
 
@@ -44,7 +44,8 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
 
     Args:
         network: a keras.Sequential from float32 images in [0, 1] to logits, of Conv2D and Dense (linear or relu),
-            MaxPooling2D, AveragePooling2D, ReLU and Flatten; the last layer is a Dense without activation.
+            MaxPooling2D, AveragePooling2D, ReLU, Flatten and Rescaling (by a positive number); the last layer is a
+            Dense without activation.
         images: float32, shape (N, H, W, C), pixels in [0, 1].
         labels: whole numbers, shape (N,), the true classes.
         noise_limit: largest |noise| of a pixel, in (0, 1]. Noisy pixels stay in [0, 1].
@@ -137,6 +138,7 @@ def _chain(network: keras.Model) -> list[keras.Layer]:
     chain = list(_layers_of(network))
     for layer in chain:
         monotone = getattr(layer, "activation", keras.activations.linear) in MONOTONE_ACTIVATIONS
+        monotone = monotone and bool(np.min(getattr(layer, "scale", 1)) > 0)
         # Not isinstance: a subclass may do anything.
         if type(layer) not in (layers.Dense, layers.Conv2D, *MONOTONE) or not monotone:
             raise _cannot_bound(layer)

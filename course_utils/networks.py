@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from course_utils.checks import check_noise_limit
 from course_utils.data import Dataset
 
 import keras
@@ -83,6 +84,32 @@ def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes
         ],
         name="certifiable_network",
     )
+
+
+def with_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.Model:
+    """Put a layer before a network that raises the contrast, so that noise on bare paper and on full ink is gone.
+
+    Pixels up to the limit become 0, pixels from 1 - noise_limit on become 1, and those between are stretched.
+
+    Args:
+        network: takes float32 images in [0, 1]; it is shared with the new one, not copied.
+        noise_limit: the noise that is to have no effect on pixels that are 0 or 1; in (0, 0.5).
+
+    Returns:
+        A new network with the same inputs and outputs.
+
+    Raises:
+        TypeError: a limit that is not a number.
+        ValueError: a limit outside (0, 0.5): from a half on, paper and ink can look alike.
+
+    Explained in notebook 06.
+    """
+    noise_limit = check_noise_limit(noise_limit)
+    if noise_limit >= 0.5:
+        raise ValueError(f"noise_limit must be below 0.5, or paper and ink can look alike, got {noise_limit}")
+    stretch = 1 / (1 - 2 * noise_limit)
+    contrast = [layers.Rescaling(stretch, -noise_limit * stretch, name="stretch"), layers.ReLU(1, name="cut")]
+    return keras.Sequential([keras.Input(network.input_shape[1:]), *contrast, network], name="with_contrast")
 
 
 def copy_of(network: keras.Model) -> keras.Model:

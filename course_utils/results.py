@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from course_utils.data import Dataset, load_mnist, using_stand_in
 from course_utils.networks import convolutional_network
@@ -21,6 +22,7 @@ import tensorflow as tf
 
 RESULTS = Path(__file__).parent.parent / "results"
 NOTEBOOK_TIMES = RESULTS / "notebook_times.json"
+SOLUTION = "solution "  # stands before the name of an exercise in notebook_times.json
 FINISHED = RESULTS / "networks"
 HASHES = FINISHED / "hashes.json"
 
@@ -36,13 +38,19 @@ def start_notebook() -> int:
 
     Explained in notebook 00.
     """
+    seed = chosen_seed()
+    keras.utils.set_random_seed(seed)
+    device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
+    print(f"Seed {seed} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
+    print(f"Data: {load_mnist().source}")
+    return seed
+
+
+def chosen_seed() -> int:
+    """Return the seed of a whole notebook, from COURSE_SEED."""
     text = os.environ.get("COURSE_SEED", "") or "0"
     if not text.isdecimal() or int(text) >= 2**32:
         raise ValueError(f"COURSE_SEED must be a whole number from 0 to 4294967295, got {text!r}")
-    keras.utils.set_random_seed(int(text))
-    device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
-    print(f"Seed {text} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
-    print(f"Data: {load_mnist().source}")
     return int(text)
 
 
@@ -59,7 +67,8 @@ def expected_minutes() -> dict[str, float]:
     """
     kept = json.loads(NOTEBOOK_TIMES.read_text())
     ratio = seconds_for_training() / kept["seconds_for_training"]
-    return {name: ratio * seconds / 60 for name, seconds in kept["seconds"].items()}
+    notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
+    return {name: ratio * seconds / 60 for name, seconds in notebooks.items()}
 
 
 def seconds_for_training(steps: int = 100) -> float:
@@ -128,6 +137,26 @@ def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, 
         _write_network(network, path)
     keras.utils.set_random_seed(seed)
     return network
+
+
+def stored_result(name: str) -> dict[str, Any]:
+    """Return what `make results` measured in an experiment with its first seed, from results/.
+
+    Args:
+        name: such as "worst_noise".
+
+    Returns:
+        The numbers by name, as the experiment wrote them.
+
+    Raises:
+        ValueError: there is no result of that name.
+
+    Explained in notebook 05.
+    """
+    names = sorted(path.stem for path in RESULTS.glob("*.json") if "values" in json.loads(path.read_text()))
+    if name not in names:
+        raise ValueError(f"there is no stored result {name!r}: the names are {', '.join(names)}")
+    return json.loads((RESULTS / f"{name}.json").read_text())["values"][0]
 
 
 def finished_network(name: str) -> keras.Model:

@@ -20,6 +20,8 @@ from keras import layers
 
 LIMIT = 0.1
 SEVERAL_KINDS = [
+    layers.Rescaling(1.5, -0.2),
+    layers.ReLU(1),
     layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
     layers.MaxPooling2D(2),
     keras.Sequential([layers.Conv2D(6, 2, use_bias=False), layers.ReLU()], name="nested"),
@@ -174,6 +176,7 @@ UNBOUNDABLE = {
         lambda: sequential(keras.Sequential([layers.DepthwiseConv2D(2, name="deep")])),
         "'deep' .DepthwiseConv2D",
     ),
+    "turned round": (lambda: sequential(layers.Rescaling(-1, 1, name="negative")), "'negative' .Rescaling"),
     "subclass": (lambda: sequential(DenseWithATwist(2, name="twisted")), "'twisted' .DenseWithATwist"),
     "not a chain": (residual, "'residual' .Functional"),
     "two tiers": (

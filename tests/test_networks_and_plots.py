@@ -11,6 +11,7 @@ from course_utils import (
     plot_confusion,
     plot_images,
     plot_noise,
+    with_contrast,
 )
 from course_utils.data import Dataset, Split
 
@@ -32,6 +33,26 @@ def test_the_convolutional_network_is_that_of_the_brief():
     assert logits.shape == (2, 10)
     assert logits.min() < 0  # no softmax at the end
     assert convolutional_network((32, 32, 3), 7).output_shape == (None, 7)
+
+
+@pytest.mark.parametrize("limit", [0.1, 0.35])
+def test_contrast_makes_noise_on_paper_and_ink_disappear_and_leaves_the_network_as_it_was(limit):
+    network = linear_network((4, 4, 1), 3)
+    network.layers[-1].set_weights([np.random.default_rng(0).normal(size=(16, 3)), np.zeros(3)])
+    drawing = np.random.default_rng(1).integers(2, size=(5, 4, 4, 1)).astype(np.float32)
+    noise = np.random.default_rng(2).uniform(-limit, limit, drawing.shape)
+    noisy = np.clip(drawing + noise, 0, 1).astype(np.float32)
+    contrast = with_contrast(network, limit)
+    assert contrast.input_shape == network.input_shape
+    np.testing.assert_allclose(contrast.predict(noisy, verbose=0), network.predict(drawing, verbose=0), atol=1e-5)
+    half = np.full((1, 4, 4, 1), 0.5, np.float32)
+    np.testing.assert_allclose(contrast.predict(half, verbose=0), network.predict(half, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0.5, 0.7])
+def test_contrast_needs_paper_and_ink_apart(limit):
+    with pytest.raises(ValueError, match=r"noise_limit must be below 0\.5"):
+        with_contrast(linear_network((4, 4, 1), 3), limit)
 
 
 def test_the_course_network_learns_and_the_seed_decides(monkeypatch):

@@ -12,6 +12,7 @@ from course_utils import (
     load_mnist,
     results,
     start_notebook,
+    stored_result,
 )
 
 import keras
@@ -200,6 +201,16 @@ def test_the_finished_networks_are_those_that_were_made_and_small():
     assert sum(file.stat().st_size for file in files) <= 12e6
     for name in hashes:
         assert finished_network(name).output_shape == (None, 10)
+
+
+def test_a_stored_result_is_what_the_first_seed_gave(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    (tmp_path / "one.json").write_text(json.dumps({"values": [{"accuracy": 0.5}, {"accuracy": 0.7}]}))
+    (tmp_path / "times.json").write_text(json.dumps({"seconds": 1}))
+    assert stored_result("one") == {"accuracy": 0.5}
+    for name in ("times", "two", "../one"):
+        with pytest.raises(ValueError, match=r"there is no stored result .*: the names are one$"):
+            stored_result(name)
 
 
 def test_every_stored_result_says_what_made_it():

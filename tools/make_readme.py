@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import course_utils
 
@@ -25,6 +24,13 @@ METHODS = {
     "its second idea: eleven networks, `TwoTierNetwork`": "two_tiers",
     "**each image its own worst noise, `train_on_worst_noise`**": "worst_noise",
     "the same, three small steps instead of two": "worst_noise_small_steps",
+    "high contrast before the plain network, nothing trained, `with_contrast`": "contrast",
+}
+PROOFS = {
+    "0.1": "certified_1",
+    "0.2": "certified_2",
+    "0.3": "certified_3",
+    "0.3, behind high contrast": "certified_3_contrast",
 }
 
 
@@ -65,16 +71,11 @@ def draw_search_time(growth: dict[str, dict[str, float]]) -> None:
     figure.savefig(SEARCH_TIME, dpi=100)
 
 
-def stored(name: str) -> dict[str, Any]:
-    """Return what an experiment measured with its first seed."""
-    return json.loads((ROOT / "results" / f"{name}.json").read_text())["values"][0]
-
-
 def immunity_table() -> str:
     """Write what protects, and how well."""
     columns = ("clean_accuracy", "mean_accuracy", "worst_accuracy", "single_image_accuracy")
     rows = [
-        f"| {method} | " + " | ".join(f"{stored(name)[column]:.1%}" for column in columns) + " |"
+        f"| {method} | " + " | ".join(f"{course_utils.stored_result(name)[column]:.1%}" for column in columns) + " |"
         for method, name in METHODS.items()
     ]
     return "\n".join(
@@ -92,9 +93,9 @@ def proof_table() -> str:
     """Write between what bounds the truth lies."""
     kinds = ("clean_accuracy", "certified_accuracy", "single_image_accuracy", "certified_of_attacked")
     rows = []
-    for tenths in (1, 2, 3):
-        clean, proven, *first = (f"{stored(f'certified_{tenths}')[kind]:.1%}" for kind in kinds)
-        rows.append(f"| {tenths / 10} | {clean} | **{proven}** | {first[1]} to {first[0]} |")
+    for limit, name in PROOFS.items():
+        clean, proven, *first = (f"{course_utils.stored_result(name)[kind]:.1%}" for kind in kinds)
+        rows.append(f"| {limit} | {clean} | **{proven}** | {first[1]} to {first[0]} |")
     head = ["", "| `noise_limit` | clean | proven | first 1,000 images: proven to attacked |", "|---|---|---|---|"]
     return "\n".join([*head, *rows, ""])
 

@@ -17,6 +17,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -44,12 +45,15 @@ from course_utils import (
     train_certified,
     train_on_worst_noise,
     training,
+    with_contrast,
 )
+from course_utils.evaluation import classes_seen
 from course_utils.networks import copy_of
 from course_utils.results import RESULTS, keep_finished_network
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 EXPERIMENTS: dict[str, Callable[[int], dict[str, Any]]] = {}
 NETWORKS = (convolutional_network, course_network, copy_of, TwoTierNetwork)
@@ -84,13 +88,16 @@ def attacked(network: keras.Model, seed: int, strength: str = "full", limit: flo
 
 
 def trained(
-    name: str, seed: int, train: Callable[[], keras.Model], measure: Callable[..., dict[str, Any]] = attacked
+    name: str | None, seed: int, train: Callable[[], keras.Model], measure: Callable[..., dict[str, Any]] = attacked
 ) -> dict[str, Any]:
-    """Train, keep the network of seed 0 under a name, measure it, and return the numbers with the seconds it took."""
+    """Train, measure, and return the numbers with the seconds of the training.
+
+    The network of seed 0 is kept under the name, unless that is None.
+    """
     start = time.perf_counter()
     network = train()
     seconds = time.perf_counter() - start
-    if seed == 0:
+    if name and seed == 0:
         keep_finished_network(network, name)
     return {"training_seconds": round(seconds, 1), **measure(network, seed)}
 
@@ -137,10 +144,9 @@ def plain(seed: int) -> dict[str, Any]:
 @needs(training)
 def without_noise(seed: int) -> dict[str, Any]:
     """Trained as long as `worst_noise`, but on clean images only: what clean accuracy is there to lose?"""
-    start = time.perf_counter()
-    clean_training = training.Training(convolutional_network(), LIMIT)
-    network = training.fit(clean_training, MNIST.train.images, MNIST.train.labels, 4_500, seed, 4e-3)
-    return {"training_seconds": round(time.perf_counter() - start, 1), **attacked(network, seed)}
+    on_clean_images = training.Training(convolutional_network(), LIMIT)
+    images, labels = MNIST.train.images, MNIST.train.labels
+    return trained(None, seed, lambda: training.fit(on_clean_images, images, labels, 4_500, seed, 4e-3))
 
 
 @experiment
@@ -185,10 +191,12 @@ def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model
 def two_tiers(seed: int) -> dict[str, Any]:
     """The tutorial's second idea: eleven networks. Attacked with "quick" only, since each step runs all of them."""
     plain = kept_network(course_network, MNIST, seed)
-    start = time.perf_counter()
-    immune = [immunised_on_half(plain, target, seed) for target in range(10)]
-    seconds = time.perf_counter() - start
-    return {"training_seconds": round(seconds, 1), **attacked(TwoTierNetwork(plain, immune), seed, strength="quick")}
+    return trained(
+        None,
+        seed,
+        lambda: TwoTierNetwork(plain, [immunised_on_half(plain, target, seed) for target in range(10)]),
+        partial(attacked, strength="quick"),
+    )
 
 
 @experiment
@@ -228,7 +236,73 @@ def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     )
 
 
-def certified(seed: int, limit: float, trained_at: float) -> dict[str, Any]:
+def attacked_from_grey(network: keras.Model, seed: int, limit: float = LIMIT, steps: int = 100) -> dict[str, Any]:
+    """Attack as always, and also with noise for single images that starts where all pixels are as grey as can be.
+
+    High contrast lets gradients pass through grey pixels only. Where the other attacks start, most are hidden.
+    """
+    numbers = attacked(network, seed, limit=limit)
+    images, labels = MNIST.test.images[:1_000], MNIST.test.labels[:1_000]
+    start = tf.constant(np.clip(0.5 - images, -limit, limit))
+    descents = [attacks._descent(network, margin) for margin in (False, True)]
+    standing = [descend(images, labels, start, tf.constant(limit), tf.constant(steps)) for descend in descents]
+    left = round(float(np.mean(standing[0] & standing[1])), 4)
+    numbers["by_attack"]["single images, from grey"] = left
+    numbers["single_image_accuracy"] = min(left, numbers["single_image_accuracy"])
+    return numbers
+
+
+@experiment
+@needs(with_contrast)
+def contrast(seed: int) -> dict[str, Any]:
+    """High contrast before the course's network, and no training at all."""
+    return attacked_from_grey(with_contrast(kept_network(course_network, MNIST, seed)), seed)
+
+
+class OneStepFromZero(training.Training):
+    """What not to do: one step for the noise, always from zero. As in notebook 06."""
+
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Add one step of noise to the batch, and train on the noisy images."""
+        images, labels = data
+        grown = tf.cast(self.optimizer.iterations, tf.float32) / 800
+        noise = grown * self.noise_limit * tf.sign(gradients.image_gradient(self.network, images, labels))
+        return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
+
+
+@experiment
+@needs(training, OneStepFromZero)
+def one_step(seed: int, part: int = 40 * 64) -> dict[str, Any]:
+    """Trained on one step of noise that starts from zero: accuracy under that step, and under ten small ones."""
+    keras.utils.set_random_seed(seed)
+    model = OneStepFromZero(convolutional_network(), LIMIT)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
+    images, labels = MNIST.train.images, MNIST.train.labels
+    curve = []
+    for first in range(0, 20 * part, part):
+        model.fit(images[first : first + part], labels[first : first + part], batch_size=64, verbose=0)
+        limit = LIMIT * (first + part) / (20 * part)
+        own, ten = (accuracy_after(model.network, limit, steps) for steps in (1, 10))
+        curve.append({"noise_limit": round(limit, 4), "one_step": own, "ten_small_steps": ten})
+    return {"curve": curve}
+
+
+def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 1_000) -> float:
+    """Accuracy on test images, each under its own noise: so many steps up the gradient, from zero."""
+    images, labels = MNIST.test.images[:count], MNIST.test.labels[:count]
+    ascend = tf.function(gradients.image_gradient)
+    noise = np.zeros_like(images)
+    for _ in range(steps):
+        gradient = ascend(network, tf.constant(add_noise(images, noise)), tf.constant(labels))
+        noise += limit * min(1, 2.5 / steps) * np.sign(gradient)
+        noise = np.clip(noise, -limit, limit)
+    return round(float(np.mean(classes_seen(network, add_noise(images, noise)) == labels)), 4)
+
+
+def certified(
+    name: str, seed: int, limit: float, trained_at: float, network: keras.Model | None = None
+) -> dict[str, Any]:
     """Train for a proof at `limit`, and measure between which two numbers the truth lies there."""
 
     def measure(network: keras.Model, seed: int) -> dict[str, Any]:
@@ -239,13 +313,13 @@ def certified(seed: int, limit: float, trained_at: float) -> dict[str, Any]:
             # of those images that are attacked one by one, so that the two can be compared
             "certified_of_attacked": certified_accuracy(network, images[:1_000], labels[:1_000], limit),
         }
-        return numbers | attacked(network, seed, limit=limit)
+        return numbers | attacked_from_grey(network, seed, limit)
 
     images, labels = MNIST.train.images, MNIST.train.labels
     return trained(
-        f"certified_{10 * limit:.0f}",
+        name,
         seed,
-        lambda: train_certified(certifiable_network(), images, labels, trained_at, seed=seed),
+        lambda: train_certified(network or certifiable_network(), images, labels, trained_at, seed=seed),
         measure,
     )
 
@@ -254,21 +328,28 @@ def certified(seed: int, limit: float, trained_at: float) -> dict[str, Any]:
 @needs(training, certificates, certifiable_network)
 def certified_1(seed: int) -> dict[str, Any]:
     """For a proof at 0.1."""
-    return certified(seed, 0.1, 0.2)
+    return certified("certified_1", seed, 0.1, 0.2)
 
 
 @experiment
 @needs(training, certificates, certifiable_network)
 def certified_2(seed: int) -> dict[str, Any]:
     """For a proof at 0.2."""
-    return certified(seed, 0.2, 0.28)
+    return certified("certified_2", seed, 0.2, 0.28)
 
 
 @experiment
 @needs(training, certificates, certifiable_network)
 def certified_3(seed: int) -> dict[str, Any]:
     """For a proof at 0.3."""
-    return certified(seed, 0.3, 0.385)
+    return certified("certified_3", seed, 0.3, 0.385)
+
+
+@experiment
+@needs(training, certificates, certifiable_network, with_contrast)
+def certified_3_contrast(seed: int) -> dict[str, Any]:
+    """For a proof at 0.3, behind high contrast."""
+    return certified("certified_3_contrast", seed, 0.3, 0.37, with_contrast(certifiable_network()))
 
 
 def without_docstrings(source: str) -> str:
@@ -303,6 +384,7 @@ def main(names: list[str], seed: int = 0) -> None:
             print(f"{name}: up to date")
             continue
         print(f"{name} …", flush=True)
+        keras.utils.set_random_seed(seed)  # so that it matters not what was run before
         start = time.perf_counter()
         values = [EXPERIMENTS[name](seed)]
         seconds = time.perf_counter() - start
