@@ -7,23 +7,23 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,\
 BIN := .venv/bin
 READY := .venv/ready
 INSTALLED := .venv/installed
-NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions/*.ipynb))
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Two files at a time; a notebook stays in one process, since its cells share a kernel.
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300
 STRIP := $(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version"
 
-.PHONY: lab test test-stand-in check notebooks results bench readme lock venv
+.PHONY: lab test test-stand-in check notebooks exercises results bench readme lock venv
 
 lab: venv
 	$(BIN)/jupyter lab $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 test: venv check
-	$(PYTEST) tests notebooks
+	$(PYTEST) tests notebooks exercises
 
 test-stand-in: venv
-	COURSE_DATA=stand-in $(PYTEST) notebooks
+	COURSE_DATA=stand-in $(PYTEST) notebooks exercises
 
 check: venv
 	$(BIN)/ruff check
@@ -34,6 +34,9 @@ check: venv
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
 	$(STRIP) $(NOTEBOOKS)
+
+exercises: venv
+	$(BIN)/python tools/make_exercises.py
 
 results: venv
 	$(BIN)/python tools/make_results.py

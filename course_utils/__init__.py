@@ -44,6 +44,7 @@ with _quiet_start_up():
 tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
+from course_utils import questions_noise  # noqa: E402, F401 - enters its questions
 from course_utils.attacks import AttackReport, reattack  # noqa: E402
 from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
@@ -60,6 +61,7 @@ from course_utils.networks import (  # noqa: E402
     convolutional_network,
     course_network,
     linear_network,
+    with_contrast,
 )
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.plots import (  # noqa: E402
@@ -67,12 +69,14 @@ from course_utils.plots import (  # noqa: E402
     plot_images,
     plot_noise,
 )
+from course_utils.questions import questions  # noqa: E402
 from course_utils.results import (  # noqa: E402
     claim,
     expected_minutes,
     finished_network,
     kept_network,
     start_notebook,
+    stored_result,
 )
 from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
 
@@ -104,8 +108,11 @@ __all__ = [
     "plot_confusion",
     "plot_images",
     "plot_noise",
+    "questions",
     "reattack",
     "start_notebook",
+    "stored_result",
     "train_certified",
     "train_on_worst_noise",
+    "with_contrast",
 ]

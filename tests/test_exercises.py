@@ -1,0 +1,108 @@
+"""The exercises as notebooks: made from their solutions, never overwritten, solved where they say so."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from course_utils.questions import EXERCISES
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+spec = importlib.util.spec_from_file_location("make_exercises", ROOT / "tools" / "make_exercises.py")
+make_exercises = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_exercises)
+SOLUTIONS = sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))
+
+
+def sources(notebook, tag=None):
+    return [cell.source for cell in notebook.cells if tag is None or tag in cell.metadata.get("tags", [])]
+
+
+@pytest.fixture(params=SOLUTIONS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def solution(path):
+    return nbformat.read(path, as_version=4)
+
+
+def test_every_exercise_has_a_solution_and_questions():
+    assert {path.stem for path in SOLUTIONS} == set(EXERCISES)
+    assert {path.name for path in (ROOT / "exercises").glob("*.ipynb")} == {path.name for path in SOLUTIONS}
+
+
+def test_the_exercise_is_what_its_solution_makes(path):
+    kept = ROOT / "exercises" / path.name
+    if make_exercises.worked_in(kept):
+        pytest.skip("somebody has worked in it")
+    assert nbformat.read(kept, as_version=4) == make_exercises.made_from(path), "run 'make exercises'"
+
+
+def test_nothing_of_the_solution_is_left(path, solution):
+    exercise = make_exercises.made_from(path)
+    assert not set(sources(solution, "solution")) & set(sources(exercise))
+    assert not [cell for cell in exercise.cells if cell.get("outputs")]
+
+
+def test_it_opens_as_an_exercise(path, solution):
+    opening = solution.cells[0].source
+    assert re.match(rf"# Exercise {int(path.stem[:2])} · .+\n\n\*\*.+\?\*\*\n", opening)
+    for part in (r"\*Difficulty:\* [1-5] of 5", r"\*Time:\* about \d+ minutes", r"\*Needs:\*", r"\*You will learn\*"):
+        assert re.search(part, opening)
+
+
+def test_every_question_has_a_prediction_a_check_and_a_solution(path, solution):
+    text = "\n".join(sources(solution))
+    count = len(EXERCISES[path.stem])
+    for number in range(1, count + 1):
+        assert f"## Question {number}" in text
+        assert f"question_{number}.check(" in text
+        assert sources(solution, f"question-{number}")
+        if number < count:
+            assert f"question_{number}.predict(...)" in text
+    assert text.count("**Predict.**") >= count - 1
+    assert "What did you find?" in text
+
+
+def test_the_stored_solution_reaches_every_question(solution):
+    outputs = [output for cell in solution.cells for output in cell.get("outputs", [])]
+    checks = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    checks = [text for text in checks if text.startswith(("✓", "✗", "·"))]
+    assert checks
+    assert all(text.startswith("✓") for text in checks)
+    assert any("assert all(question.reached" in source for source in sources(solution, "solution"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A course of one exercise."""
+    (tmp_path / "solutions").mkdir()
+    cells = [
+        nbformat.v4.new_markdown_cell("See [05](../../notebooks/05.ipynb).", id="a"),
+        nbformat.v4.new_code_cell("answer = ...", id="b"),
+        nbformat.v4.new_code_cell("answer = 3", id="c", metadata={"tags": ["solution"]}),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "solutions" / "01.ipynb")
+    return tmp_path
+
+
+def test_making_drops_the_solution_and_mends_the_links(folder):
+    assert make_exercises.main(folder) == []
+    made = nbformat.read(folder / "01.ipynb", as_version=4)
+    assert sources(made) == ["See [05](../notebooks/05.ipynb).", "answer = ..."]
+
+
+def test_an_exercise_that_was_only_run_is_made_anew_and_one_with_answers_stays(folder):
+    make_exercises.main(folder)
+    made = nbformat.read(folder / "01.ipynb", as_version=4)
+    made.cells[1].outputs = [nbformat.v4.new_output("stream", text="run")]
+    nbformat.write(made, folder / "01.ipynb")
+    assert make_exercises.main(folder) == []
+    made.cells[1].source = "answer = 4"
+    nbformat.write(made, folder / "01.ipynb")
+    assert make_exercises.main(folder) == ["01.ipynb"]
+    assert "answer = 4" in sources(nbformat.read(folder / "01.ipynb", as_version=4))

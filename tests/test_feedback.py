@@ -1,0 +1,157 @@
+"""The mechanism of the exercises: three outcomes, nothing raised at the reader, hints one by one, solution last."""
+
+from course_utils import feedback, questions
+from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty
+
+import nbformat
+import numpy as np
+import pytest
+
+
+def at_least_half(answer):
+    yield Finding("your number", float(answer), 0.5, 1, "Is it large enough?")
+    yield Finding("its half", float(answer) / 2, 0, 1)
+
+
+@pytest.fixture
+def question():
+    return Question("00_test", 1, at_least_half, ("Think.", "Think harder.", "Say 0.6."))
+
+
+@pytest.mark.parametrize("answer", [None, ..., "", "  ", [], (), {}, [None, ...], {"steps": ...}, (..., (None,))])
+def test_no_answer_is_not_attempted(question, answer):
+    assert is_empty(answer)
+    outcome = question.check(answer)
+    assert outcome.state == "not attempted"
+    assert not outcome.reached
+    assert "Question 1: not attempted yet" in repr(outcome)
+
+
+@pytest.mark.parametrize("answer", [0, 0.0, False, np.zeros(3), [0, None], "no", {"steps": 3}])
+def test_what_is_an_answer(answer):
+    assert not is_empty(answer)
+
+
+def test_what_is_wanted_is_reached_and_all_that_was_measured_is_said(question):
+    outcome = question.check(0.6)
+    assert outcome.reached
+    assert question.reached
+    assert "✓ Reached. your number: 60.0% (wanted: 50.0% to 100.0%)" in repr(outcome)
+    assert "its half: 30.0%" in repr(outcome)
+
+
+@pytest.mark.parametrize("answer", [0.4, 1.2, float("nan")])
+def test_what_is_outside_is_not_yet_with_both_numbers_and_a_reason(question, answer):
+    outcome = question.check(answer)
+    assert outcome.state == "not yet"
+    assert f"your number: {answer:.1%} (wanted: 50.0% to 100.0%)" in outcome.text
+    assert "Is it large enough?" in outcome.text
+    assert "its half" not in outcome.text, "the first that does not hold ends the check"
+    assert not question.reached
+
+
+@pytest.mark.parametrize("answer", ["half", np.zeros(3), {"a": 1}, object(), lambda: 1, [0.6, 0.7]])
+def test_nonsense_gets_a_sentence(question, answer):
+    outcome = question.check(answer)
+    assert outcome.state == "not yet"
+    assert "It cannot be measured" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def test_a_function_of_the_reader_may_return_nothing_or_raise(question):
+    question.measure = lambda function: iter([Finding("it", answered(function()), 1)])
+    assert question.check(lambda: 3).reached
+    assert question.check(lambda: None).state == "not attempted"
+    assert question.check(lambda: 1 / 0).text == (
+        "✗ Not yet. It cannot be measured: division by zero (ZeroDivisionError)"
+    )
+
+
+def test_a_function_that_returns_nothing_is_not_attempted():
+    with pytest.raises(NotAttempted):
+        answered(None)
+    assert answered(0) == 0
+
+
+def test_an_interruption_is_the_readers_own(question):
+    def interrupt(answer):
+        raise KeyboardInterrupt
+        yield
+
+    question.measure = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        question.check(1)
+
+
+def test_the_prediction_is_shown_beside_the_result(question, capsys):
+    question.predict(...)
+    assert "No prediction yet" in capsys.readouterr().out
+    assert "expected" not in question.check(0.6).text
+    question.predict("about a third")
+    assert "you expect about a third" in capsys.readouterr().out
+    assert "You expected: about a third" in question.check(0.6).text
+    assert "You expected: about a third" in question.check(0.1).text
+    assert "expected" not in question.check(...).text
+
+
+def test_hints_come_one_at_a_time(question, capsys):
+    for shown in (1, 2, 3, 3):
+        question.hint()
+        printed = capsys.readouterr().out
+        assert printed.count("Hint ") == shown
+        assert ("These are all" in printed) == (shown == 3)
+
+
+def test_the_solution_asks_first_and_shows_only_the_cells_of_its_question(question, capsys, tmp_path, monkeypatch):
+    cells = [
+        nbformat.v4.new_code_cell("answer = ..."),
+        nbformat.v4.new_code_cell("answer = 0.6", metadata={"tags": ["solution", "question-1"]}),
+        nbformat.v4.new_code_cell("answer = 0.7", metadata={"tags": ["solution", "question-2"]}),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "00_test.ipynb")
+    monkeypatch.setattr(feedback, "SOLUTIONS", tmp_path)
+    question.hint()
+    capsys.readouterr()
+    question.solution()
+    assert "Sure? There are 2 hints that you have not seen" in capsys.readouterr().out
+    question.solution()
+    assert capsys.readouterr().out == "answer = 0.6\n"
+
+
+def test_a_missing_solution_is_said(question, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(feedback, "SOLUTIONS", tmp_path)
+    question.solution()
+    question.solution()
+    assert "00_test.ipynb is missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("noise", "must be numbers, got str"),
+        (np.zeros((2, 3)), r"must have the shape \(3, 2\), got \(2, 3\)"),
+        (np.full((3, 2), np.nan), "NaN or infinity"),
+        (np.full((3, 2), np.inf), "NaN or infinity"),
+    ],
+)
+def test_what_is_no_array_is_named(value, words):
+    with pytest.raises(ValueError, match=words):
+        as_array(value, (3, 2), "the table")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.5, float("inf"), "at least 50.0%"),
+        (-float("inf"), 0.5, "at most 50.0%"),
+        (0.2, 0.5, "20.0% to 50.0%"),
+        (0.2, 0.2, "20.0%"),
+    ],
+)
+def test_what_is_wanted_is_said_in_words(low, high, words):
+    assert str(Finding("it", 0.3, low, high)) == f"it: 30.0% (wanted: {words})"
+
+
+def test_an_exercise_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"no exercise '99_none': the names are 01_steps"):
+        questions("99_none")

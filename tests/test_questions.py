@@ -1,0 +1,230 @@
+"""Every check: the solution reaches it, and named wrong answers do not."""
+
+from pathlib import Path
+
+from course_utils import find_universal_noise, load_mnist, questions
+from course_utils.questions import EXERCISES, LIMIT, plain_network
+from course_utils.results import chosen_seed
+
+import nbformat
+import numpy as np
+import pytest
+
+SOLUTIONS = Path(__file__).parent.parent / "exercises" / "solutions"
+NONSENSE = {"a text": "nonsense", "NaN": float("nan"), "a wrong shape": np.zeros((2, 2), np.float32)}
+
+
+def solved(exercise):
+    """Run the code of a solution, figures and checks left out, and return its variables."""
+    names = {}
+    for cell in nbformat.read(SOLUTIONS / f"{exercise}.ipynb", as_version=4).cells:
+        if cell.cell_type == "code" and not any(word in cell.source for word in (".check(", ".predict(", "plt.show")):
+            exec(compile(cell.source, exercise, "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def steps():
+    return solved("01_steps")
+
+
+@pytest.fixture(scope="module")
+def sharing():
+    return solved("02_why_more_steps")
+
+
+@pytest.fixture(scope="module")
+def limits():
+    return solved("03_limit_and_weight")
+
+
+@pytest.fixture(scope="module")
+def ones():
+    return solved("04_target_1")
+
+
+def noise_for(target, limit=LIMIT, **settings):
+    network, images = plain_network(chosen_seed()), load_mnist().train.images
+    (noise,) = find_universal_noise(network, images, target, limit, seed=0, **settings)
+    return noise
+
+
+def outcome(exercise, number, answer):
+    return questions(exercise)[number - 1].check(answer)
+
+
+def assert_not_yet(exercise, number, answer, words):
+    result = outcome(exercise, number, answer)
+    assert result.state == "not yet", result
+    assert words in result.text
+
+
+@pytest.mark.parametrize(("exercise", "count"), [(name, len(entries)) for name, entries in EXERCISES.items()])
+def test_nothing_attempted_says_so_and_nonsense_gets_a_sentence(exercise, count):
+    for number in range(1, count + 1):
+        assert outcome(exercise, number, ...).state == "not attempted"
+        for nonsense in NONSENSE.values():
+            result = outcome(exercise, number, nonsense)
+            assert result.state == "not yet", (number, nonsense)
+            assert result.text.startswith("✗ Not yet.")
+
+
+def test_every_question_has_hints_and_a_measure_that_says_what_it_takes():
+    for entries in EXERCISES.values():
+        for measure, hints in entries[:-1]:
+            assert len(hints) >= 2
+            assert measure.__doc__
+        assert len(entries) >= 3
+
+
+def test_a_reflection_wants_words_of_the_readers_own():
+    assert outcome("01_steps", 4, "Because.").state == "not yet"
+    assert outcome("01_steps", 4, 20 * "word ").reached
+
+
+# 1 · Fewer or more steps
+
+
+def test_the_search_of_the_solution_is_reached(steps):
+    assert outcome("01_steps", 1, steps["search"]).reached
+
+
+def test_wrong_searches_are_not(steps):
+    search = steps["search"]
+    wrong = {
+        "over the limit": (lambda n, rate, seed: 1.3 * search(n, rate, seed), "largest |noise|"),
+        "with the gradient, not against it": (lambda n, rate, seed: -search(n, rate, seed), "against"),
+        "ignores the learning rate": (lambda n, rate, seed: search(n, 0.1, seed), "after one step"),
+        "ignores the steps": (lambda n, rate, seed: search(30, rate, seed), "after one step"),
+        "ignores the seed": (lambda n, rate, seed: search(n, rate, 0), "another seed"),
+        "for another class": (lambda n, rate, seed: noise_for(8), "success after 30 steps"),
+        "a text": (lambda n, rate, seed: "noise", "must be numbers"),
+        "raises": (lambda n, rate, seed: [][1], "IndexError"),
+    }
+    for name, (function, words) in wrong.items():
+        assert_not_yet("01_steps", 1, function, words), name
+    assert outcome("01_steps", 1, lambda n, rate, seed: None).state == "not attempted"
+
+
+def test_the_table_of_steps(steps):
+    search, table = steps["search"], steps["table"]
+    assert outcome("01_steps", 2, (search, table)).reached
+    assert_not_yet("01_steps", 2, (search, np.full_like(table, 0.5)), "Measured again")
+    assert_not_yet("01_steps", 2, (search, 1 - table), "Measured again")
+    assert_not_yet("01_steps", 2, (search, table[::-1]), "Measured again")
+    assert_not_yet("01_steps", 2, (search, 0.9 * table + 0.1), "without the 3s")
+    assert_not_yet("01_steps", 2, (search, table[..., 0]), "must have the shape (4, 6, 3)")
+    assert outcome("01_steps", 2, (search, ...)).state == "not attempted"
+
+
+def test_where_more_stops_helping(steps):
+    search, enough = steps["search"], steps["enough"]
+    assert outcome("01_steps", 3, (search, enough)).reached
+    for other in {5, 10, 20, 40} - {enough}:
+        assert_not_yet("01_steps", 3, (search, other), "More still helps" if other < enough else "Fewer would do")
+    assert_not_yet("01_steps", 3, (search, 7), "must be 5, 10, 20 or 40")
+    assert outcome("01_steps", 3, (search, ...)).state == "not attempted"
+
+
+# 2 · Why more steps than for one image?
+
+
+def test_the_cosine(sharing):
+    right = sharing["mean_cosine"]
+    assert outcome("02_why_more_steps", 1, right).reached
+
+    def with_itself(gradients):
+        rows = gradients.reshape(len(gradients), -1)
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.mean(rows @ rows.T)
+
+    def not_divided(gradients):
+        rows = gradients.reshape(len(gradients), -1)
+        return np.mean([rows[i] @ rows[j] for i in range(len(rows)) for j in range(i)])
+
+    for wrong in (with_itself, not_divided, lambda gradients: abs(right(gradients)), lambda gradients: 0.0):
+        assert_not_yet("02_why_more_steps", 1, wrong, "your cosine")
+
+
+def test_the_steps_needed(sharing):
+    right = sharing["steps_needed"]
+    assert outcome("02_why_more_steps", 2, right).reached
+    assert_not_yet("02_why_more_steps", 2, lambda images: right(images) + 4, "Counted again")
+    assert_not_yet("02_why_more_steps", 2, lambda images: 12, "Counted again")
+    assert_not_yet("02_why_more_steps", 2, lambda images: right(images[:1]), "Counted again")
+    assert_not_yet("02_why_more_steps", 2, lambda images: "three", "cannot be measured")
+    assert outcome("02_why_more_steps", 2, lambda images: None).state == "not attempted"
+
+
+def test_noise_for_so_many_images(sharing):
+    right = sharing["all_noise"]
+    assert outcome("02_why_more_steps", 3, right).reached
+    assert_not_yet("02_why_more_steps", 3, 1.2 * right, "largest |noise|")
+    assert_not_yet("02_why_more_steps", 3, right[::-1], "gain over one")
+    assert_not_yet("02_why_more_steps", 3, right[[0, 0, 0, 0, 0]], "✗")
+    assert_not_yet("02_why_more_steps", 3, right[[4, 4, 4, 4, 4]], "gain over one")
+    assert_not_yet("02_why_more_steps", 3, right[:4], "must have the shape (5, 28, 28, 1)")
+
+
+# 3 · noise_limit and noise_l2_weight
+
+
+def test_the_map_of_limit_and_weight(limits):
+    right = limits["success_map"]
+    assert outcome("03_limit_and_weight", 1, right).reached
+    assert_not_yet("03_limit_and_weight", 1, right[::-1], "Rows are limits")
+    assert_not_yet("03_limit_and_weight", 1, right.T, "must have the shape (6, 4)")
+    assert_not_yet("03_limit_and_weight", 1, np.ones((6, 4)), "Searched and measured again")
+    assert_not_yet("03_limit_and_weight", 1, np.repeat(right[:, :1], 4, axis=1), "Searched and measured again")
+
+
+def test_the_smallest_limit(limits):
+    noise, target = limits["small_noise"], limits["target"]
+    assert outcome("03_limit_and_weight", 2, (noise, target)).reached
+    assert_not_yet("03_limit_and_weight", 2, (noise / 2, target), "taken for a")
+    assert_not_yet("03_limit_and_weight", 2, (noise_for(3), 3), "a smaller limit")
+    assert_not_yet("03_limit_and_weight", 2, (noise, (target + 1) % 10), "taken for a")
+    assert_not_yet("03_limit_and_weight", 2, (noise, 10), "target_class")
+    assert outcome("03_limit_and_weight", 2, (noise, ...)).state == "not attempted"
+
+
+def test_faint_noise(limits):
+    right = limits["faint_noise"]
+    assert outcome("03_limit_and_weight", 3, right).reached
+    assert_not_yet("03_limit_and_weight", 3, noise_for(3), "root of the mean square")
+    assert_not_yet("03_limit_and_weight", 3, right / 4, "success on test images")
+    assert_not_yet("03_limit_and_weight", 3, noise_for(8), "success on test images")
+    assert_not_yet("03_limit_and_weight", 3, np.where(np.abs(right) > 0.2, 3 * right, 0), "largest |noise|")
+
+
+# 4 · Target 1
+
+
+def test_noise_for_the_1(ones):
+    right = ones["noise_for_1"]
+    assert outcome("04_target_1", 1, right).reached
+    assert_not_yet("04_target_1", 1, 1.3 * right, "largest |noise|")
+    assert_not_yet("04_target_1", 1, noise_for(3), "success on test images")
+    assert_not_yet("04_target_1", 1, np.zeros_like(right), "success on test images")
+    assert_not_yet("04_target_1", 1, -right, "success on test images")
+
+
+def test_who_holds_out(ones):
+    noise, digit = ones["noise_for_1"], ones["digit"]
+    assert outcome("04_target_1", 2, (noise, digit)).reached
+    most = int(np.argmax([ones["shares"][name] if name != 1 else 0 for name in range(10)]))
+    assert_not_yet("04_target_1", 2, (noise, most), "holds out better")
+    assert_not_yet("04_target_1", 2, (noise, 1), "holds out better")
+    assert_not_yet("04_target_1", 2, (noise, 10), "a whole number from 0 to 9")
+    assert_not_yet("04_target_1", 2, (1.3 * noise, digit), "beyond noise_limit")
+    assert outcome("04_target_1", 2, (noise, ...)).state == "not attempted"
+
+
+def test_searched_for_one_taken_for_another(ones):
+    noise, table = ones["all_noise"], ones["table"]
+    assert outcome("04_target_1", 3, (noise, table)).reached
+    assert_not_yet("04_target_1", 3, (noise, table.T), "row 1")
+    assert_not_yet("04_target_1", 3, (noise, 0.9 * table + 0.1 * np.eye(10)), "row 1")
+    assert_not_yet("04_target_1", 3, (noise, np.eye(10)), "row 1")
+    assert_not_yet("04_target_1", 3, (1.3 * noise, table), "largest |noise|")
+    assert_not_yet("04_target_1", 3, (np.zeros_like(noise), table), "row 1")

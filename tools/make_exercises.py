@@ -1,0 +1,60 @@
+"""Make the exercises from their solutions: without the cells tagged "solution", and without outputs.
+
+    make exercises
+
+An exercise in which somebody has worked is left as it is.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert.preprocessors import ClearOutputPreprocessor, TagRemovePreprocessor
+from nbformat import NotebookNode
+
+EXERCISES = Path(__file__).parent.parent / "exercises"
+
+
+def made_from(solution: Path) -> NotebookNode:
+    """Return the exercise that belongs to a solution."""
+    notebook = nbformat.read(solution, as_version=4)
+    for preprocessor in (TagRemovePreprocessor(remove_cell_tags={"solution"}), ClearOutputPreprocessor()):
+        notebook, _ = preprocessor.preprocess(notebook, {})
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("](../../", "](../")  # an exercise lies one folder higher
+    notebook.metadata["exercise"] = {"fingerprint": fingerprint(notebook)}
+    return notebook
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """Return a hash of what stands in the cells, outputs left out."""
+    cells = [(cell.cell_type, cell.source) for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def worked_in(path: Path) -> bool:
+    """Has somebody changed the cells of an exercise since it was made?"""
+    notebook = nbformat.read(path, as_version=4)
+    return notebook.metadata.get("exercise", {}).get("fingerprint") != fingerprint(notebook)
+
+
+def main(folder: Path = EXERCISES) -> list[str]:
+    """Make all exercises anew, and return the names of those that were left as they are."""
+    left = []
+    for solution in sorted((folder / "solutions").glob("*.ipynb")):
+        path = folder / solution.name
+        if path.exists() and worked_in(path):
+            left.append(path.name)
+        else:
+            nbformat.write(made_from(solution), path)
+    return left
+
+
+if __name__ == "__main__":
+    names = main()
+    if names:
+        sys.exit(
+            f"Somebody has worked in {', '.join(names)}: left as is. Move it away and call 'make exercises' again."
+        )
