@@ -44,7 +44,7 @@ with _quiet_start_up():
 tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
-from course_utils import questions_noise  # noqa: E402, F401 - enters its questions
+from course_utils import questions_explain, questions_noise  # noqa: E402, F401 - they enter their questions
 from course_utils.attacks import AttackReport, reattack  # noqa: E402
 from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402

@@ -41,7 +41,7 @@ def questions(exercise: str) -> list[Question]:
     Explained in exercise 01.
     """
     if exercise not in EXERCISES:
-        raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(EXERCISES)}")
+        raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(sorted(EXERCISES))}")
     return [Question(exercise, number, *entry) for number, entry in enumerate(EXERCISES[exercise], start=1)]
 
 

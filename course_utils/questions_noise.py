@@ -9,7 +9,6 @@ from course_utils.feedback import Finding, answered, as_array, at_least, at_most
 from course_utils.gradients import image_gradient
 from course_utils.noise import add_noise
 from course_utils.questions import (
-    EXERCISES,
     LIMIT,
     measured,
     plain_network,
@@ -92,7 +91,7 @@ def where_more_stops_helping(answer: Any) -> Iterator[Finding]:
         yield at_least(f"gain from {steps // 2} to {steps} steps", here - before, 0.02, "Fewer would do.")
 
 
-EXERCISES["01_steps"].append((reflection(), ()))
+question("01_steps")(reflection())
 
 
 # 2 · Why more steps than for one image?
@@ -165,13 +164,13 @@ def noise_for_so_many(answer: Any) -> Iterator[Finding]:
     yield at_least("what 10,000 gain over one", success[-1] - success[0], 0.02, "More images should help.")
 
 
-EXERCISES["02_why_more_steps"].append((reflection(), ()))
+question("02_why_more_steps")(reflection())
 
 
 # 3 · noise_limit and noise_l2_weight
 
 LIMITS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35)
-L2_WEIGHTS = (0.0, 0.001, 0.01, 0.1)
+L2_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 
 
 @question(
@@ -182,7 +181,7 @@ L2_WEIGHTS = (0.0, 0.001, 0.01, 0.1)
 def success_by_limit_and_weight(table: Any) -> Iterator[Finding]:
     """Success for the 3, shape (limits, weights)."""
     table = as_array(table, (len(LIMITS), len(L2_WEIGHTS)), "the table")
-    for row, column in ((2, 0), (5, 0), (3, 2), (5, 3)):
+    for row, column in ((2, 0), (5, 0), (3, 1), (5, 2), (5, 3)):
         limit, weight = LIMITS[row], L2_WEIGHTS[column]
         noise = search_for(3, noise_limit=limit, noise_l2_weight=weight)
         success = measured(noise, 3, limit).success_rate or 0.0
@@ -221,7 +220,7 @@ def faint_noise(noise: Any) -> Iterator[Finding]:
     yield at_most("root of the mean square", strength, wanted(0.2, 0.22), "Let the weight fade it.", ".3f")
 
 
-EXERCISES["03_limit_and_weight"].append((reflection(), ()))
+question("03_limit_and_weight")(reflection())
 
 
 # 4 · Target 1
@@ -279,4 +278,4 @@ def taken_for(answer: Any) -> Iterator[Finding]:
         yield at_least(f"noise {target}: success", float(share[target]), 0.25, "Noise that hardly works.")
 
 
-EXERCISES["04_target_1"].append((reflection(), ()))
+question("04_target_1")(reflection())

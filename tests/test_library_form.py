@@ -20,7 +20,7 @@ FLOORS = [
     *("checks", "data", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
     *("training", "immunity", "certificates"),
     *("results", "plots"),
-    *("feedback", "questions", "questions_noise", "__init__"),
+    *("feedback", "questions", "questions_noise", "questions_explain", "__init__"),
 ]
 
 

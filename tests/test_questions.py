@@ -18,7 +18,9 @@ def solved(exercise):
     """Run the code of a solution, figures and checks left out, and return its variables."""
     names = {}
     for cell in nbformat.read(SOLUTIONS / f"{exercise}.ipynb", as_version=4).cells:
-        if cell.cell_type == "code" and not any(word in cell.source for word in (".check(", ".predict(", "plt.show")):
+        if cell.cell_type == "code" and not any(
+            word in cell.source for word in (".check(", ".predict(", ".reached", "plt.show")
+        ):
             exec(compile(cell.source, exercise, "exec"), names)
     return names
 
@@ -69,12 +71,12 @@ def test_nothing_attempted_says_so_and_nonsense_gets_a_sentence(exercise, count)
             assert result.text.startswith("✗ Not yet.")
 
 
-def test_every_question_has_hints_and_a_measure_that_says_what_it_takes():
-    for entries in EXERCISES.values():
-        for measure, hints in entries[:-1]:
-            assert len(hints) >= 2
-            assert measure.__doc__
-        assert len(entries) >= 3
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_every_question_but_the_last_has_hints(exercise):
+    *entries, (_, last_hints) = EXERCISES[exercise]
+    assert len(entries) >= 2
+    assert all(len(hints) >= 2 for _, hints in entries)
+    assert last_hints == ()
 
 
 def test_a_reflection_wants_words_of_the_readers_own():
@@ -228,3 +230,43 @@ def test_searched_for_one_taken_for_another(ones):
     assert_not_yet("04_target_1", 3, (noise, np.eye(10)), "row 1")
     assert_not_yet("04_target_1", 3, (1.3 * noise, table), "largest |noise|")
     assert_not_yet("04_target_1", 3, (np.zeros_like(noise), table), "row 1")
+
+
+# 10 · Explain it to a friend
+
+
+@pytest.fixture(scope="module")
+def friend():
+    return solved("10_explain")
+
+
+def test_the_steps_in_order(friend):
+    right = friend["in_order"]
+    assert outcome("10_explain", 1, right).reached
+    assert_not_yet("10_explain", 1, right[::-1], "The first 0 stand right. Look at number 1.")
+    assert_not_yet("10_explain", 1, [*right[:6], right[7], right[6]], "The first 6 stand right. Look at number 7.")
+    assert_not_yet("10_explain", 1, [*right[:7], right[0]], "each of the eight steps once")
+    assert_not_yet("10_explain", 1, right[:7], "each of the eight steps once")
+
+
+def test_the_quiz(friend):
+    right = friend["answers"]
+    assert outcome("10_explain", 2, right).reached
+    assert_not_yet("10_explain", 2, dict.fromkeys(right, 0.1), "you said about 10%")
+    assert_not_yet("10_explain", 2, dict.fromkeys(right, 0.9), "you said about 90%")
+    assert_not_yet("10_explain", 2, {text: 1 - value for text, value in right.items()}, "0.1, 0.5 or 0.9")
+    assert_not_yet("10_explain", 2, {**right, "success for the 3": ...}, "0.1, 0.5 or 0.9")
+    assert_not_yet("10_explain", 2, {"accuracy under this noise": 0.1}, "the ten questions")
+    assert outcome("10_explain", 2, dict.fromkeys(right, ...)).state == "not attempted"
+
+
+@pytest.mark.parametrize(("number", "name"), [(3, "sentence"), (4, "paragraph"), (5, "page")])
+def test_explanations(friend, number, name):
+    right = friend[name]
+    assert outcome("10_explain", number, right).reached
+    assert_not_yet("10_explain", number, " ".join(right.split()[:6]), "A friend would ask")
+    assert_not_yet("10_explain", number, 30 * right, "What can go?")
+    length = len(right.split())
+    assert_not_yet("10_explain", number, length * "noise ", "Say more than one thing")
+    assert_not_yet("10_explain", number, right.replace("noise", "stuff"), "does not speak of the noise")
+    assert_not_yet("10_explain", number, 3, "a text between quotation marks")
