@@ -162,7 +162,7 @@ def test_noise_for_so_many_images(sharing):
     right = sharing["all_noise"]
     assert outcome("02_why_more_steps", 3, right).reached
     assert_not_yet("02_why_more_steps", 3, 1.2 * right, "largest |noise|")
-    assert_not_yet("02_why_more_steps", 3, right[::-1], "gain over one")
+    assert_not_yet("02_why_more_steps", 3, right[::-1], "✗")
     assert_not_yet("02_why_more_steps", 3, right[[0, 0, 0, 0, 0]], "✗")
     assert_not_yet("02_why_more_steps", 3, right[[4, 4, 4, 4, 4]], "gain over one")
     assert_not_yet("02_why_more_steps", 3, right[:4], "must have the shape (5, 28, 28, 1)")
@@ -226,7 +226,7 @@ def test_searched_for_one_taken_for_another(ones):
     noise, table = ones["all_noise"], ones["table"]
     assert outcome("04_target_1", 3, (noise, table)).reached
     assert_not_yet("04_target_1", 3, (noise, table.T), "row 1")
-    assert_not_yet("04_target_1", 3, (noise, 0.9 * table + 0.1 * np.eye(10)), "row 1")
+    assert_not_yet("04_target_1", 3, (noise, 0.5 * table + 0.5 * np.eye(10)), "row 1")
     assert_not_yet("04_target_1", 3, (noise, np.eye(10)), "row 1")
     assert_not_yet("04_target_1", 3, (1.3 * noise, table), "largest |noise|")
     assert_not_yet("04_target_1", 3, (np.zeros_like(noise), table), "row 1")
