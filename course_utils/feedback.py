@@ -137,11 +137,9 @@ class Question:
         return Outcome(outcome.state, f"{outcome.text}\n  You expected: {self.prediction}")
 
     def _outcome(self, answer: Any) -> Outcome:
-        if is_empty(answer):
-            return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
         findings = []
         try:
-            for finding in self.measure(answer):
+            for finding in self.measure(answered(answer)):
                 findings.append(finding)
                 if not finding.holds:
                     return Outcome("not yet", f"✗ Not yet. {finding}\n  {finding.reason}")
@@ -187,7 +185,7 @@ def is_empty(answer: Any) -> bool:
 
 
 def answered(value: Any) -> Any:
-    """Return what a reader's function gave back, unless that is nothing.
+    """Return an answer, or what a reader's function gave back, unless that is nothing.
 
     Raises:
         NotAttempted: it is nothing.

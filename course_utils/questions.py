@@ -73,6 +73,11 @@ def measured(noise: np.ndarray, target_class: int | None, noise_limit: float = 1
     return evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], noise, target_class, noise_limit)
 
 
+def success_of(noise: np.ndarray, target_class: int, noise_limit: float = 1.0) -> float:
+    """Measure the success rate on those test images."""
+    return measured(noise, target_class, noise_limit).success_rate or 0.0
+
+
 def search_for(target: int, images: np.ndarray | None = None, **settings: Any) -> np.ndarray:
     """Search noise as the reader does, with the seed of the notebook."""
     images = load_mnist().train.images if images is None else images

@@ -15,6 +15,7 @@ from course_utils.questions import (
     question,
     reflection,
     search_for,
+    success_of,
     universal_noise,
     wanted,
     within,
@@ -41,7 +42,7 @@ def search_with_steps(search: Any) -> Iterator[Finding]:
     """A function search(steps, learning_rate, seed) → noise for the 3."""
     noise = universal_noise(answered(search(30, 0.05, 0)))
     yield within(noise, LIMIT)
-    success = measured(noise, 3).success_rate or 0.0
+    success = success_of(noise, 3)
     yield at_least("success after 30 steps of 0.05", success, 0.75, "Does each step go *against* the gradient?")
     one = universal_noise(search(1, 0.05, 0))
     largest = float(np.abs(one).max())
@@ -63,7 +64,7 @@ def success_by_steps(answer: Any) -> Iterator[Finding]:
     table = as_array(answered(table), (len(LEARNING_RATES), len(STEPS), len(SEEDS)), "the table")
     for rate, steps, seed in ((0, 3, 0), (1, 4, 1), (2, 1, 2)):
         noise = universal_noise(search(STEPS[steps], LEARNING_RATES[rate], SEEDS[seed]))
-        success = measured(noise, 3).success_rate or 0.0
+        success = success_of(noise, 3)
         what = f"your success for {STEPS[steps]} steps of {LEARNING_RATES[rate]}, seed {SEEDS[seed]}"
         reason = "Measured again it is another. Is it the success rate, on test images, without the 3s?"
         yield Finding(what, float(table[rate, steps, seed]), success - 0.02, success + 0.02, reason)
@@ -82,7 +83,7 @@ def where_more_stops_helping(answer: Any) -> Iterator[Finding]:
 
     def success(count: int) -> float:
         noises = [universal_noise(search(count, 0.05, seed)) for seed in SEEDS]
-        return float(np.mean([measured(noise, 3).success_rate for noise in noises]))
+        return float(np.mean([success_of(noise, 3) for noise in noises]))
 
     here, twice = success(steps), success(2 * steps)
     yield at_most(f"gain from {steps} to {2 * steps} steps", twice - here, 0.02, "More still helps.")
@@ -159,7 +160,7 @@ def noise_for_so_many(answer: Any) -> Iterator[Finding]:
     """One noise for each number of images, at a limit of 0.2: (numbers, H, W, C)."""
     all_noise = universal_noise(answer, len(TOGETHER))
     yield within(all_noise, 0.2)
-    success = [measured(noise, 3).success_rate or 0.0 for noise in all_noise]
+    success = [success_of(noise, 3) for noise in all_noise]
     yield at_least("found with 10,000: success on test images", success[-1], wanted(0.55, 0.5), "Search longer.")
     yield at_least("what 10,000 gain over one", success[-1] - success[0], 0.02, "More images should help.")
 
@@ -184,7 +185,7 @@ def success_by_limit_and_weight(table: Any) -> Iterator[Finding]:
     for row, column in ((2, 0), (5, 0), (3, 1), (5, 2), (5, 3)):
         limit, weight = LIMITS[row], L2_WEIGHTS[column]
         noise = search_for(3, noise_limit=limit, noise_l2_weight=weight)
-        success = measured(noise, 3, limit).success_rate or 0.0
+        success = success_of(noise, 3, limit)
         what = f"your success at limit {limit} and weight {weight}"
         reason = "Searched and measured again it is another. Rows are limits, columns weights."
         yield Finding(what, float(table[row, column]), success - 0.06, success + 0.06, reason)
@@ -199,7 +200,7 @@ def smallest_limit(answer: Any) -> Iterator[Finding]:
     """The pair (noise, target): noise that nine in ten fall for, at a small limit."""
     noise, target = answer
     noise = universal_noise(noise)
-    success = measured(noise, answered(target)).success_rate or 0.0
+    success = success_of(noise, answered(target))
     yield at_least(f"taken for a {target}, on test images", success, 0.9, "Another target, or a larger limit?")
     reason = "It works, but a smaller limit is enough."
     yield at_most("largest |noise|", float(np.abs(noise).max()), 0.28 + 1e-6, reason, ".3f")
@@ -214,7 +215,7 @@ def faint_noise(noise: Any) -> Iterator[Finding]:
     """Noise for the 3 that is faint on average."""
     noise = universal_noise(noise)
     yield within(noise, LIMIT)
-    success = measured(noise, 3).success_rate or 0.0
+    success = success_of(noise, 3)
     yield at_least("success on test images", success, 0.8, "Too faint, or not for the 3?")
     strength = float(np.sqrt(np.mean(noise**2)))
     yield at_most("root of the mean square", strength, wanted(0.2, 0.25), "Let the weight fade it.", ".3f")
@@ -235,7 +236,7 @@ def noise_for_the_1(noise: Any) -> Iterator[Finding]:
     """Noise for the 1."""
     noise = universal_noise(noise)
     yield within(noise, LIMIT)
-    success = measured(noise, 1).success_rate or 0.0
+    success = success_of(noise, 1)
     yield at_least("success on test images", success, wanted(0.35, 0.3), "Search longer, or is it for another class?")
 
 

@@ -153,10 +153,11 @@ def stored_result(name: str) -> dict[str, Any]:
 
     Explained in notebook 05.
     """
-    names = sorted(path.stem for path in RESULTS.glob("*.json") if "values" in json.loads(path.read_text()))
-    if name not in names:
-        raise ValueError(f"there is no stored result {name!r}: the names are {', '.join(names)}")
-    return json.loads((RESULTS / f"{name}.json").read_text())["values"][0]
+    stored = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    values = {stem: kept["values"] for stem, kept in stored.items() if "values" in kept}
+    if name not in values:
+        raise ValueError(f"there is no stored result {name!r}: the names are {', '.join(values)}")
+    return values[name][0]
 
 
 def finished_network(name: str) -> keras.Model:

@@ -1,18 +1,16 @@
 """The exercises as notebooks: made from their solutions, never overwritten, solved where they say so."""
 
-import importlib.util
+import os
 import re
 from pathlib import Path
 
 from course_utils.questions import EXERCISES
+from tools import make_exercises
 
 import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
-spec = importlib.util.spec_from_file_location("make_exercises", ROOT / "tools" / "make_exercises.py")
-make_exercises = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_exercises)
 SOLUTIONS = sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))
 
 
@@ -37,8 +35,8 @@ def test_every_exercise_has_a_solution_and_questions():
 
 def test_the_exercise_is_what_its_solution_makes(path):
     kept = ROOT / "exercises" / path.name
-    if make_exercises.worked_in(kept):
-        pytest.skip("somebody has worked in it")
+    if make_exercises.worked_in(kept) and "CI" not in os.environ:
+        pytest.skip("a reader has worked in it")  # in CI nobody is a reader: there it must be as it was made
     assert nbformat.read(kept, as_version=4) == make_exercises.made_from(path), "run 'make exercises'"
 
 

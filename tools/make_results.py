@@ -60,6 +60,7 @@ NETWORKS = (convolutional_network, course_network, copy_of, TwoTierNetwork)
 LIBRARY = (*NETWORKS, gradients, search, attacks, immunity)
 MNIST = load_mnist()
 LIMIT = 0.35
+IMAGE_GRADIENT = tf.function(gradients.image_gradient)
 
 
 def experiment(function: Callable[[int], dict[str, Any]]) -> Callable[[int], dict[str, Any]]:
@@ -291,10 +292,9 @@ def one_step(seed: int, part: int = 40 * 64) -> dict[str, Any]:
 def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 1_000) -> float:
     """Accuracy on test images, each under its own noise: so many steps up the gradient, from zero."""
     images, labels = MNIST.test.images[:count], MNIST.test.labels[:count]
-    ascend = tf.function(gradients.image_gradient)
     noise = np.zeros_like(images)
     for _ in range(steps):
-        gradient = ascend(network, tf.constant(add_noise(images, noise)), tf.constant(labels))
+        gradient = IMAGE_GRADIENT(network, tf.constant(add_noise(images, noise)), tf.constant(labels))
         noise += limit * min(1, 2.5 / steps) * np.sign(gradient)
         noise = np.clip(noise, -limit, limit)
     return round(float(np.mean(classes_seen(network, add_noise(images, noise)) == labels)), 4)
