@@ -146,7 +146,7 @@ def train_on_worst_noise(
     *,
     small_steps: int = 2,
     clean_share: float = 0.125,
-    steps: int = 4_500,
+    steps: int = 3_000,
     peak_learning_rate: float = 4e-3,
     ramp: float = 0.3,
     seed: int = 0,

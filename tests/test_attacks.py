@@ -35,6 +35,7 @@ def test_every_attack_is_reported_the_strongest_first(reports):
             "universal, from another network",
             "single images, cross-entropy",
             "single images, margin",
+            "single images, from grey",
             "single images, no gradients",
         }
         values = list(report.by_attack.values())
