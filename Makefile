@@ -11,7 +11,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Two files at a time; a notebook stays in one process, since its cells share a kernel.
-PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 STRIP := $(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version"
 
 .PHONY: lab test test-stand-in check notebooks exercises results bench readme lock venv

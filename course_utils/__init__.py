@@ -44,7 +44,8 @@ with _quiet_start_up():
 tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
-from course_utils import questions_explain, questions_noise  # noqa: E402, F401 - they enter their questions
+# What each module asks is entered when it is imported.
+from course_utils import questions_explain, questions_immunity, questions_networks, questions_noise  # noqa: E402, F401
 from course_utils.attacks import AttackReport, reattack  # noqa: E402
 from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
@@ -78,6 +79,7 @@ from course_utils.results import (  # noqa: E402
     start_notebook,
     stored_result,
 )
+from course_utils.scoreboard import Scoreboard  # noqa: E402
 from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
 
 __all__ = [
@@ -85,6 +87,7 @@ __all__ = [
     "AttackReport",
     "Dataset",
     "NoiseReport",
+    "Scoreboard",
     "Split",
     "TwoTierNetwork",
     "add_noise",

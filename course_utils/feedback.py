@@ -4,6 +4,7 @@ What is asked, and how an answer is measured, stands in `questions`. Nothing her
 """
 
 import math
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ def at_least(text: str, value: float, low: float, reason: str = "", form: str = 
 def at_most(text: str, value: float, high: float, reason: str = "", form: str = ".1%") -> Finding:
     """Want at most so much."""
     return Finding(text, value, high=high, reason=reason, form=form)
+
+
+def near(text: str, value: float, true: float, tolerance: float, reason: str = "", form: str = ".1%") -> Finding:
+    """Want what was measured again, give or take the tolerance."""
+    return Finding(text, value, low=true - tolerance, high=true + tolerance, reason=reason, form=form)
 
 
 @dataclass(frozen=True)
@@ -191,7 +197,7 @@ def answered(value: Any) -> Any:
         NotAttempted: it is nothing.
     """
     if is_empty(value):
-        raise NotAttempted
+        raise NotAttempted("there is nothing to measure yet")
     return value
 
 
@@ -213,4 +219,7 @@ def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
 
 
 def _in_words(error: Exception) -> str:
-    return f"{error} ({type(error).__name__})" if str(error) else type(error).__name__
+    """Say what happened, and in which line of the reader's own."""
+    text = f"{error} ({type(error).__name__})" if str(error) else type(error).__name__
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "ipykernel" in frame.filename]
+    return f"{text}, in line {lines[-1].lineno} of your cell: {lines[-1].line}" if lines else text

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from course_utils.data import load_mnist, using_stand_in
-from course_utils.evaluation import NoiseReport, evaluate_noise
+from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
 from course_utils.feedback import Finding, Question, as_array, at_least, at_most
 from course_utils.networks import course_network
+from course_utils.noise import add_noise
 from course_utils.results import chosen_seed, kept_network
 from course_utils.search import find_universal_noise
 
@@ -89,6 +90,24 @@ def universal_noise(value: Any, targets: int | None = None) -> np.ndarray:
     """Return an answer as one noise, or as so many."""
     shape = load_mnist().test.images.shape[1:]
     return as_array(value, shape if targets is None else (targets, *shape), "the noise")
+
+
+def accuracy_under(network: keras.Model, noise: np.ndarray, count: int = MEASURED) -> float:
+    """Measure accuracy on the first test images, under one noise or under one for each."""
+    test = load_mnist().test
+    return float(np.mean(classes_seen(network, add_noise(test.images[:count], noise)) == test.labels[:count]))
+
+
+def clean_accuracy(network: keras.Model) -> float:
+    """Measure accuracy on the first test images as they are."""
+    return accuracy_under(network, np.zeros(load_mnist().test.images.shape[1:], np.float32))
+
+
+def a_network(value: Any) -> keras.Model:
+    """Return an answer as a network."""
+    if not isinstance(value, keras.Model):
+        raise TypeError(f"your network must be a Keras model, got {type(value).__name__}")
+    return value
 
 
 def within(noise: np.ndarray, noise_limit: float) -> Finding:

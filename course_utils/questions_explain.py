@@ -5,11 +5,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from course_utils.data import load_mnist
-from course_utils.evaluation import classes_seen
 from course_utils.feedback import Finding, at_least, at_most
 from course_utils.networks import course_network
-from course_utils.noise import add_noise
-from course_utils.questions import LIMIT, MEASURED, Measure, measured, question, reflection, search_for, success_of
+from course_utils.questions import (
+    LIMIT,
+    Measure,
+    accuracy_under,
+    measured,
+    question,
+    reflection,
+    search_for,
+    success_of,
+)
 from course_utils.results import chosen_seed, finished_network, kept_network
 
 import keras
@@ -58,11 +65,6 @@ def _random_like(noise: np.ndarray) -> np.ndarray:
     return np.random.default_rng(chosen_seed()).choice([-LIMIT, LIMIT], noise.shape).astype(np.float32)
 
 
-def _accuracy_of(network: keras.Model, noise: np.ndarray) -> float:
-    test = load_mnist().test
-    return float(np.mean(classes_seen(network, add_noise(test.images[:MEASURED], noise)) == test.labels[:MEASURED]))
-
-
 def _another_network() -> keras.Model:
     return kept_network(course_network, load_mnist(), chosen_seed() + 1)
 
@@ -76,8 +78,8 @@ QUIZ: dict[str, Callable[[np.ndarray], float]] = {
     "success of the noise at a fifth of its strength": lambda noise: _success_with(noise / 5),
     "success of the noise, shifted by six pixels": lambda noise: _success_with(np.roll(noise, 6, axis=1)),
     "accuracy under the noise at a fifth of its strength": lambda noise: _accuracy_with(noise / 5),
-    "accuracy of the immune network under it": lambda noise: _accuracy_of(finished_network("worst_noise"), noise),
-    "accuracy of a network trained alike, from another seed, under it": lambda noise: _accuracy_of(
+    "accuracy of the immune network under it": lambda noise: accuracy_under(finished_network("worst_noise"), noise),
+    "accuracy of a network trained alike, from another seed, under it": lambda noise: accuracy_under(
         _another_network(), noise
     ),
     "accuracy of the plain network without any noise": lambda noise: _accuracy_with(np.zeros_like(noise)),

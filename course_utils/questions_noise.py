@@ -5,7 +5,7 @@ from typing import Any
 
 from course_utils.data import load_mnist
 from course_utils.evaluation import classes_seen
-from course_utils.feedback import Finding, answered, as_array, at_least, at_most
+from course_utils.feedback import Finding, answered, as_array, at_least, at_most, near
 from course_utils.gradients import image_gradient
 from course_utils.noise import add_noise
 from course_utils.questions import (
@@ -67,7 +67,7 @@ def success_by_steps(answer: Any) -> Iterator[Finding]:
         success = success_of(noise, 3)
         what = f"your success for {STEPS[steps]} steps of {LEARNING_RATES[rate]}, seed {SEEDS[seed]}"
         reason = "Measured again it is another. Is it the success rate, on test images, without the 3s?"
-        yield Finding(what, float(table[rate, steps, seed]), success - 0.02, success + 0.02, reason)
+        yield near(what, float(table[rate, steps, seed]), success, 0.02, reason)
 
 
 @question(
@@ -116,7 +116,7 @@ def mean_cosine(function: Any) -> Iterator[Finding]:
         true = float(np.mean([_cosine(rows[i], rows[j]) for i in range(len(rows)) for j in range(i)]))
         value = float(answered(function(gradients.astype(np.float32))))
         reason = "Is every gradient divided by its length, and is none compared with itself?"
-        yield Finding(f"your cosine for gradients that are {name}", value, true - 1e-3, true + 1e-3, reason, ".3f")
+        yield near(f"your cosine for gradients that are {name}", value, true, 1e-3, reason, ".3f")
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
@@ -137,7 +137,7 @@ def steps_until_nine_in_ten(function: Any) -> Iterator[Finding]:
         reason = (
             "Counted again it is another. One step is 0.01 for every pixel, from zero, until 90 % are taken for a 3."
         )
-        yield Finding(f"your steps for {count} images", float(steps), true - 2, true + 2, reason, ".0f")
+        yield near(f"your steps for {count} images", float(steps), true, 2, reason, ".0f")
 
 
 def _steps_needed(images: np.ndarray) -> int:
@@ -188,7 +188,7 @@ def success_by_limit_and_weight(table: Any) -> Iterator[Finding]:
         success = success_of(noise, 3, limit)
         what = f"your success at limit {limit} and weight {weight}"
         reason = "Searched and measured again it is another. Rows are limits, columns weights."
-        yield Finding(what, float(table[row, column]), success - 0.06, success + 0.06, reason)
+        yield near(what, float(table[row, column]), success, 0.06, reason)
 
 
 @question(

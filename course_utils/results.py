@@ -1,5 +1,6 @@
 """Text and facts held together: how a notebook starts, what it claims, and the networks that it keeps."""
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -8,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, 
 
     Explained in notebook 02.
     """
-    path = _cache_folder() / f"{make.__name__}-{_key(make, dataset, seed)}.keras"
+    path = cache_folder() / f"{make.__name__}-{_key(make, dataset, seed)}.keras"
     network = _read_network(path) if path.exists() else None
     if network is None:
         print(f"Making {make.__name__} for the first time. It is kept for the other notebooks.")
@@ -199,7 +200,17 @@ def keep_finished_network(network: keras.Model, name: str) -> None:
     HASHES.write_text(json.dumps(dict(sorted(hashes.items())), indent=2) + "\n")
 
 
-def _cache_folder() -> Path:
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a place to write a new file to, and then move it to `path`: it is there whole, or stays as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        yield Path(folder) / path.name
+        os.replace(Path(folder) / path.name, path)
+
+
+def cache_folder() -> Path:
+    """Return the folder for what a reader's machine keeps: COURSE_CACHE_DIR, or the usual one of the system."""
     folder = os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("adversarial-noise-course")
     return Path(folder).expanduser()
 
@@ -219,11 +230,9 @@ def _read_network(path: Path) -> keras.Model | None:
 
 
 def _write_network(network: keras.Model, path: Path) -> None:
-    """Write the file under another name first and then move it: it is there whole, or not at all."""
+    """Write the file; when it cannot be written the course goes on."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            network.save(Path(folder) / path.name)
-            os.replace(Path(folder) / path.name, path)
+        with replacing(path) as new:
+            network.save(new)
     except OSError as error:
         print(f"The network could not be kept in {path.parent} ({error}); the course goes on without.")

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+pytest.register_assert_rewrite("answers")
+
 
 @pytest.fixture
 def tiny_network() -> keras.Model:

@@ -1,5 +1,7 @@
 """The mechanism of the exercises: three outcomes, nothing raised at the reader, hints one by one, solution last."""
 
+import linecache
+
 from course_utils import feedback, questions
 from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty
 
@@ -65,6 +67,18 @@ def test_a_function_of_the_reader_may_return_nothing_or_raise(question):
     assert question.check(lambda: 1 / 0).text == (
         "✗ Not yet. It cannot be measured: division by zero (ZeroDivisionError)"
     )
+
+
+def test_the_line_of_the_readers_own_cell_is_named(question):
+    source = "def search():\n    steps = 0\n    return 1 / steps\n"
+    path = "/somewhere/ipykernel_12/34.py"  # as a notebook's cells are called
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
+    names = {}
+    exec(compile(source, path, "exec"), names)
+    question.measure = lambda function: iter([Finding("it", function())])
+    text = question.check(names["search"]).text
+    assert "division by zero (ZeroDivisionError), in line 3 of your cell: return 1 / steps" in text
+    assert "somewhere" not in text
 
 
 def test_a_function_that_returns_nothing_is_not_attempted():

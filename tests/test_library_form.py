@@ -20,7 +20,9 @@ FLOORS = [
     *("checks", "data", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
     *("training", "immunity", "certificates"),
     *("results", "plots"),
-    *("feedback", "questions", "questions_noise", "questions_explain", "__init__"),
+    *("feedback", "scoreboard", "questions"),
+    *("questions_noise", "questions_immunity", "questions_networks", "questions_explain"),
+    "__init__",
 ]
 
 

@@ -1,28 +1,12 @@
 """Every check: the solution reaches it, and named wrong answers do not."""
 
-from pathlib import Path
+from course_utils.questions import EXERCISES
 
-from course_utils import find_universal_noise, load_mnist, questions
-from course_utils.questions import EXERCISES, LIMIT, plain_network
-from course_utils.results import chosen_seed
-
-import nbformat
 import numpy as np
 import pytest
+from answers import assert_not_yet, noise_for, outcome, solved
 
-SOLUTIONS = Path(__file__).parent.parent / "exercises" / "solutions"
 NONSENSE = {"a text": "nonsense", "NaN": float("nan"), "a wrong shape": np.zeros((2, 2), np.float32)}
-
-
-def solved(exercise):
-    """Run the code of a solution, figures and checks left out, and return its variables."""
-    names = {}
-    for cell in nbformat.read(SOLUTIONS / f"{exercise}.ipynb", as_version=4).cells:
-        if cell.cell_type == "code" and not any(
-            word in cell.source for word in (".check(", ".predict(", ".reached", "plt.show")
-        ):
-            exec(compile(cell.source, exercise, "exec"), names)
-    return names
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +27,6 @@ def limits():
 @pytest.fixture(scope="module")
 def ones():
     return solved("04_target_1")
-
-
-def noise_for(target, limit=LIMIT, **settings):
-    network, images = plain_network(chosen_seed()), load_mnist().train.images
-    (noise,) = find_universal_noise(network, images, target, limit, seed=0, **settings)
-    return noise
-
-
-def outcome(exercise, number, answer):
-    return questions(exercise)[number - 1].check(answer)
-
-
-def assert_not_yet(exercise, number, answer, words):
-    result = outcome(exercise, number, answer)
-    assert result.state == "not yet", result
-    assert words in result.text
 
 
 @pytest.mark.parametrize(("exercise", "count"), [(name, len(entries)) for name, entries in EXERCISES.items()])
