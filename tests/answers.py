@@ -11,12 +11,12 @@ import nbformat
 SOLUTIONS = Path(__file__).parent.parent / "exercises" / "solutions"
 
 
-def solved(exercise):
-    """Run the code of a solution, figures and checks left out, and return its variables."""
+def solved(exercise, without=".check("):
+    """Run the code of a solution, but for figures, checks and what else is to be left out; return its variables."""
     names = {}
     for cell in nbformat.read(SOLUTIONS / f"{exercise}.ipynb", as_version=4).cells:
         if cell.cell_type == "code" and not any(
-            word in cell.source for word in (".check(", ".predict(", ".reached", "plt.show")
+            word in cell.source for word in (without, ".check(", ".predict(", ".reached", "plt.show")
         ):
             exec(compile(cell.source, exercise, "exec"), names)
     return names
