@@ -45,11 +45,21 @@ tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, 
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
 
 # What each module asks is entered when it is imported.
-from course_utils import questions_explain, questions_immunity, questions_networks, questions_noise  # noqa: E402, F401
+from course_utils import (  # noqa: E402
+    questions_cifar,  # noqa: F401
+    questions_explain,  # noqa: F401
+    questions_imagenet,  # noqa: F401
+    questions_immunity,  # noqa: F401
+    questions_networks,  # noqa: F401
+    questions_noise,  # noqa: F401
+)
 from course_utils.attacks import AttackReport, reattack  # noqa: E402
 from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
+from course_utils.cifar import load_cifar10  # noqa: E402
+from course_utils.colour import cifar_networks  # noqa: E402
 from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
 from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
+from course_utils.imagenet import decode_predictions, imagenet_network  # noqa: E402
 from course_utils.immunity import (  # noqa: E402
     immunise,
     immunise_in_turn,
@@ -59,12 +69,15 @@ from course_utils.immunity import (  # noqa: E402
 from course_utils.networks import (  # noqa: E402
     TwoTierNetwork,
     certifiable_network,
+    cifar_network,
     convolutional_network,
     course_network,
     linear_network,
+    trained_cifar_network,
     with_contrast,
 )
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
+from course_utils.photographs import Photographs, load_imagenet_samples  # noqa: E402
 from course_utils.plots import (  # noqa: E402
     plot_confusion,
     plot_images,
@@ -87,6 +100,7 @@ __all__ = [
     "AttackReport",
     "Dataset",
     "NoiseReport",
+    "Photographs",
     "Scoreboard",
     "Split",
     "TwoTierNetwork",
@@ -94,19 +108,25 @@ __all__ = [
     "certifiable_network",
     "certified_accuracy",
     "certified_images",
+    "cifar_network",
+    "cifar_networks",
     "claim",
     "convolutional_network",
     "course_network",
+    "decode_predictions",
     "evaluate_noise",
     "expected_minutes",
     "find_image_noise",
     "find_universal_noise",
     "finished_network",
+    "imagenet_network",
     "immunise",
     "immunise_in_turn",
     "immunise_interleaved",
     "kept_network",
     "linear_network",
+    "load_cifar10",
+    "load_imagenet_samples",
     "load_mnist",
     "plot_confusion",
     "plot_images",
@@ -117,5 +137,6 @@ __all__ = [
     "stored_result",
     "train_certified",
     "train_on_worst_noise",
+    "trained_cifar_network",
     "with_contrast",
 ]

@@ -24,16 +24,17 @@ def check_images(images: Any, network: keras.Model | None = None) -> np.ndarray:
 
 
 def check_stored_images(images: Any, network: keras.Model) -> np.ndarray:
-    """Return the images as an array: float32 or uint8, shape (N, H, W, C), of the network's own size.
+    """Return the images as an array, or as what can be sliced like one: float32 or uint8, shape (N, H, W, C).
 
-    The pixels are not looked at: there may be too many of them. Who uses some checks those.
+    They must be of the network's own size. The pixels are not looked at: there may be too many of them. Who uses
+    some checks those.
 
     Raises:
         TypeError: any other dtype.
         ValueError: another shape, no image at all.
     """
-    images = np.asarray(images)
-    if images.dtype != np.uint8:
+    images = images if hasattr(images, "dtype") else np.asarray(images)
+    if images.dtype not in (np.uint8, np.float32):
         images = _float32_array(images, "images")
     _check_image_shape(images.shape, network)
     return images

@@ -1,10 +1,13 @@
 """Where images come from: found, checked, and never silently something else. Knows of nothing else in the library."""
 
+import contextlib
 import functools
 import hashlib
 import os
+import socket
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +29,8 @@ class Split:
     """Images with their labels.
 
     Attributes:
-        images: float32, shape (N, H, W, C), pixels in [0, 1]; read-only.
+        images: float32, shape (N, H, W, C), pixels in [0, 1]; read-only. Large photographs are `Photographs`, which
+            are sliced like an array.
         labels: int64, shape (N,); read-only.
     """
 
@@ -34,8 +38,9 @@ class Split:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        self.images.flags.writeable = False
-        self.labels.flags.writeable = False
+        for values in (self.images, self.labels):
+            if isinstance(values, np.ndarray):
+                values.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,12 +93,28 @@ def using_stand_in() -> bool:
 
 @functools.lru_cache(maxsize=4)
 def _load_mnist(choice: str, folder: str, cache: Path) -> Dataset:
-    if choice not in ("", "stand-in"):
-        raise ValueError(f"COURSE_DATA must be empty or 'stand-in', got {choice!r}")
-    if choice:
+    if stand_in_is_wanted(choice):
         return _stand_in_for_mnist("COURSE_DATA asks for it")
     path, place = _find("mnist.npz", MNIST_URL, MNIST_FILE_HASH, folder, cache)
     return _stand_in_for_mnist(place) if path is None else _real_mnist(path, place)
+
+
+def stand_in_is_wanted(choice: str) -> bool:
+    """Read the environment variable COURSE_DATA, or what it held."""
+    if choice not in ("", "stand-in"):
+        raise ValueError(f"COURSE_DATA must be empty or 'stand-in', got {choice!r}")
+    return bool(choice)
+
+
+@contextlib.contextmanager
+def impatience() -> Iterator[None]:
+    """Give up on a server that does not answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _find(name: str, url: str, file_hash: str, folder: str, cache: Path) -> tuple[Path | None, str]:
@@ -121,12 +142,12 @@ def _keras_cache() -> Path:
 
 
 def _real_mnist(path: Path, place: str) -> Dataset:
-    arrays = _read_arrays(path, MNIST_HASH)
-    images, labels = _as_pixels(arrays["x_train"]), arrays["y_train"].astype(np.int64)
+    images, labels, test_images, test_labels = read_arrays(path, MNIST_HASH)
+    images, labels = as_pixels(images), labels.astype(np.int64)
     return Dataset(
         train=Split(images[:55_000], labels[:55_000]),
         validation=Split(images[55_000:], labels[55_000:]),
-        test=Split(_as_pixels(arrays["x_test"]), arrays["y_test"].astype(np.int64)),
+        test=Split(as_pixels(test_images), test_labels.astype(np.int64)),
         class_names=tuple("0123456789"),
         source=f"MNIST, from {place}",
         is_stand_in=False,
@@ -134,12 +155,12 @@ def _real_mnist(path: Path, place: str) -> Dataset:
     )
 
 
-def _read_arrays(path: Path, wanted_hash: str) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, wanted_hash: str) -> list[np.ndarray]:
     """Read the four arrays of a data set from an .npz file and compare their hash with the one they must have."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ARRAY_NAMES}
-        found = _hash(*arrays.values())
+            arrays = [file[name] for name in ARRAY_NAMES]
+        found = hash_of(*arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         found = f"none, since the file cannot be read ({error})"
     if found != wanted_hash:
@@ -151,16 +172,17 @@ def _read_arrays(path: Path, wanted_hash: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _hash(*arrays: np.ndarray) -> str:
+def hash_of(*arrays: np.ndarray) -> str:
+    """Hash the arrays, one after the other."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _as_pixels(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 (N, H, W) into float32 (N, H, W, 1) in [0, 1]."""
-    return images[..., np.newaxis].astype(np.float32) / 255
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 (N, H, W) or (N, H, W, C) into float32 (N, H, W, C) in [0, 1]."""
+    return images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
 
 
 def _stand_in_for_mnist(reason: str) -> Dataset:
@@ -181,5 +203,5 @@ def _stand_in_for_mnist(reason: str) -> Dataset:
         class_names=tuple("0123456789"),
         source="stand-in: scikit-learn's digits, enlarged to 28 × 28",
         is_stand_in=True,
-        fingerprint=_hash(images, labels),
+        fingerprint=hash_of(images, labels),
     )

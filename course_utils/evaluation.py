@@ -1,10 +1,18 @@
 """What noise does to a network, measured from pixels. Searches nothing, and trusts nobody who did."""
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from course_utils.checks import check_images, check_labels, check_noise_limit, check_target_class
+from course_utils.checks import (
+    check_images,
+    check_labels,
+    check_noise,
+    check_noise_limit,
+    check_stored_images,
+    check_target_class,
+)
 from course_utils.noise import add_noise
 
 import keras
@@ -12,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 
-BATCH = 1_000  # images at a time
+BATCH, VALUES = 1_000, 2**22  # at most so many images and so many pixel values at a time
 ROUNDING = 1e-6  # float32 cannot hold most limits exactly
 
 
@@ -38,7 +46,7 @@ class NoiseReport:
 def evaluate_noise(
     network: keras.Model,
     images: np.ndarray,
-    labels: np.ndarray,
+    labels: np.ndarray | None,
     noise: np.ndarray,
     target_class: int | None,
     noise_limit: float = 0.35,
@@ -47,8 +55,9 @@ def evaluate_noise(
 
     Args:
         network: takes float32 images in [0, 1] and returns one score per class.
-        images: float32, shape (N, H, W, C), pixels in [0, 1].
-        labels: whole numbers, shape (N,), the true classes.
+        images: float32, shape (N, H, W, C), pixels in [0, 1]; `Photographs` are decoded a few at a time.
+        labels: whole numbers, shape (N,), the true classes; or None, when nobody knows them: then what the network
+            sees in the clean images counts as true.
         noise: float32, shape (H, W, C) for all images or (N, H, W, C) for one each.
         target_class: the class that the noise aims at, or None when it aims only away from the truth.
         noise_limit: largest |noise| allowed, in (0, 1].
@@ -63,15 +72,21 @@ def evaluate_noise(
 
     Explained in notebook 04.
     """
-    images = check_images(images, network)
+    images = check_stored_images(images, network)
     classes = network.output_shape[-1]
-    labels = check_labels(labels, images, classes)
+    labels = None if labels is None else check_labels(labels, images, classes)
     noise_limit = check_noise_limit(noise_limit)
-    noisy_images = add_noise(images, noise)
+    noise = check_noise(noise, images)
     largest = float(np.abs(noise).max())
     if largest > noise_limit + ROUNDING:
         raise ValueError(f"noise reaches {largest:.4g}, beyond noise_limit = {noise_limit:.4g}")
-    seen, seen_clean = classes_seen(network, noisy_images), classes_seen(network, images)
+    answers = []
+    for part in _parts(images):
+        clean = check_images(images[part])
+        noisy = add_noise(clean, noise if noise.shape == images.shape[1:] else noise[part])
+        answers.append((classes_seen(network, noisy), classes_seen(network, clean)))
+    seen, seen_clean = map(np.concatenate, zip(*answers, strict=True))
+    labels = seen_clean if labels is None else labels
     return NoiseReport(
         accuracy=float(np.mean(seen == labels)),
         success_rate=None if target_class is None else _success_rate(seen, labels, target_class, classes),
@@ -83,8 +98,13 @@ def evaluate_noise(
 
 def classes_seen(network: keras.Model, images: np.ndarray) -> np.ndarray:
     """Return the class that the network sees in each image, int64, shape (N,)."""
-    batches = [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-    return np.concatenate([_compiled(network)(batch).numpy() for batch in batches])
+    return np.concatenate([_compiled(network)(images[part]).numpy() for part in _parts(images)])
+
+
+def _parts(images: np.ndarray) -> list[slice]:
+    """Return which images to take at a time."""
+    size = min(BATCH, max(1, VALUES // math.prod(images.shape[1:])))
+    return [slice(first, first + size) for first in range(0, len(images), size)]
 
 
 @functools.lru_cache(maxsize=8)

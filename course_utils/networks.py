@@ -1,5 +1,6 @@
 """The networks of the course. Each is an ordinary Keras model that takes images in [0, 1] and returns logits."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -189,3 +190,61 @@ class TwoTierNetwork(keras.Model):
         """Build the model again."""
         restore = keras.saving.deserialize_keras_object
         return cls(restore(config["plain"]), [restore(one) for one in config["immune"]], name=config["name"])
+
+
+def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10) -> keras.Model:
+    """Build a network for small photographs in colour; what varies them in training is a part of it.
+
+    In training it sees each image moved by a few pixels, mirrored or not, brighter or darker, with more or less
+    contrast. At all other times it sees the image as it is.
+
+    Args:
+        image_shape: height, width and channels of an image.
+        classes: number of classes.
+
+    Returns:
+        An untrained model from float32 images (N, H, W, C) in [0, 1] to logits (N, classes).
+
+    Source: M. E. H. Pedersen, "TensorFlow Tutorials" #06 (2016), varies images so. Explained in exercise 08.
+    """
+    network = keras.Sequential([keras.Input(image_shape)], name="cifar_network")
+    network.add(layers.RandomTranslation(0.1, 0.1, fill_mode="constant", interpolation="nearest"))
+    network.add(layers.RandomFlip("horizontal"))
+    network.add(layers.RandomBrightness(0.1, value_range=(0, 1)))
+    network.add(layers.RandomContrast(0.2, value_range=(0, 1)))
+    for filters, pools in ((32, True), (64, True), (128, True), (144, False)):
+        network.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+        network.add(layers.BatchNormalization())
+        network.add(layers.ReLU())
+        if pools:
+            network.add(layers.MaxPooling2D(2))
+    network.add(layers.GlobalAveragePooling2D())
+    network.add(layers.Dense(classes, name="logits"))
+    return network
+
+
+def trained_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> keras.Model:
+    """Train the network for CIFAR-10: AdamW, with a learning rate that rises and then falls along a cosine.
+
+    Args:
+        dataset: its training images are used, nothing else.
+        seed: for the first weights, the order of the images, and how they are varied.
+        epochs: how often it sees each image.
+
+    Returns:
+        The trained network, compiled. Some five minutes on 2 cores for the part of CIFAR-10 in the data folder.
+
+    Explained in exercise 08.
+    """
+    keras.utils.set_random_seed(seed)
+    images, labels = dataset.train.images, dataset.train.labels
+    network = cifar_network(images.shape[1:], len(dataset.class_names))
+    steps = epochs * math.ceil(len(images) / 128)
+    rate = keras.optimizers.schedules.CosineDecay(4e-4, steps * 4 // 5, warmup_target=4e-3, warmup_steps=steps // 5)
+    network.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=0.02),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    network.fit(images, labels, batch_size=128, epochs=epochs, verbose=0)
+    return network

@@ -40,7 +40,7 @@ def plot_images(
         names = [class_names[label] for label in labels]
         seen = names if predictions is None else [class_names[label] for label in predictions]
         titles = names if predictions is None else [_verdict(*pair) for pair in zip(names, seen, strict=True)]
-    figure, axes = _grid(len(images), columns, titles, caption)
+    figure, axes = _grid(len(images), columns, titles, caption, scale=1.0 if images.shape[1] < 100 else 1.5)
     for axis, image in zip(axes, images, strict=False):
         axis.imshow(image, cmap="gray_r", vmin=0, vmax=1)
     return figure
@@ -56,15 +56,17 @@ def plot_noise(
 ) -> Figure:
     """Show noise, or anything else with a sign, such as weights: red is positive, blue negative, white zero.
 
+    Noise in colour is shown in its colours, around a middle grey that stands for zero.
+
     Args:
-        noise: shape (H, W, 1) for one picture, (N, H, W, 1) for many.
+        noise: shape (H, W, 1) or (H, W, 3) for one picture, (N, H, W, 1) or (N, H, W, 3) for many.
         noise_limit: the value of the strong colours; the largest |noise| when left out.
         titles: words above each picture.
         columns: pictures in a row.
         caption: what there is to see.
 
     Returns:
-        The figure, with a scale of the colours.
+        The figure, with a scale of the colours where there is one.
 
     Explained in notebook 01.
     """
@@ -72,6 +74,10 @@ def plot_noise(
     # The ends of the scale are left unused: there red and blue are so dark that one can hardly tell them apart.
     end = 1.25 * (noise_limit or float(np.abs(pictures).max()) or 1.0)
     figure, axes = _grid(len(pictures), columns, titles, caption, scale=2.0 if len(pictures) == 1 else 1.2)
+    if pictures.shape[-1] == 3:
+        for axis, picture in zip(axes, pictures, strict=False):
+            axis.imshow(np.clip(0.5 + picture / (2 * end), 0, 1))
+        return figure
     for axis, picture in zip(axes, pictures, strict=False):
         shown = axis.imshow(picture.mean(axis=-1), cmap="RdBu_r", vmin=-end, vmax=end)
     figure.colorbar(shown, ax=axes.tolist(), shrink=0.8, aspect=30 if len(pictures) > columns else 15)

@@ -84,16 +84,24 @@ def seconds_for_training(steps: int = 100) -> float:
     return time.perf_counter() - start
 
 
-def claim(text: str, value: float, low: float = -math.inf, high: float = math.inf, form: str = ".1%") -> None:
+def claim(
+    text: str,
+    value: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    form: str = ".1%",
+    stand_in: bool | None = None,
+) -> None:
     """Hold a sentence of the text against the number that was measured.
 
-    Prints the sentence with ✓ and the value. On the stand-in data it only says that the text speaks of MNIST.
+    Prints the sentence with ✓ and the value. On stand-in data it only says of what the text speaks.
 
     Args:
         text: the sentence.
         value: the number measured.
         low, high: the smallest and the largest value for which the sentence is true. At least one is needed.
         form: how Python formats the value; shares are shown as percentages.
+        stand_in: whether what was measured is a stand-in; when left out, whether the digits are.
 
     Raises:
         AssertionError: on real data, when the value is outside, or NaN.
@@ -105,8 +113,9 @@ def claim(text: str, value: float, low: float = -math.inf, high: float = math.in
         raise ValueError("claim needs low or high: without them it could not fail")
     shown, holds = format(value, form), low <= value <= high
     allowed = f"{format(low, form)} to {format(high, form)}"
-    if using_stand_in():
-        print(f"· {text}: {shown} here (the text speaks of MNIST: {allowed})")
+    if using_stand_in() if stand_in is None else stand_in:
+        real = "MNIST" if stand_in is None else "the real data"
+        print(f"· {text}: {shown} here (the text speaks of {real}: {allowed})")
     elif holds:
         print(f"✓ {text}: {shown}")
     else:

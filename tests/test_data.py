@@ -38,7 +38,7 @@ def small_mnist(monkeypatch):
         "x_test": generator.integers(0, 256, (50, 2, 2), np.uint8),
         "y_test": generator.integers(0, 10, 50, np.uint8),
     }
-    monkeypatch.setattr(data, "MNIST_HASH", data._hash(*arrays.values()))
+    monkeypatch.setattr(data, "MNIST_HASH", data.hash_of(*arrays.values()))
     return arrays
 
 

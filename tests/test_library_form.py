@@ -17,11 +17,12 @@ MODULES = sorted(Path(course_utils.__file__).parent.glob("*.py"))
 TREES = {path.stem: ast.parse(path.read_text()) for path in MODULES}
 # From the lowest floor to the highest: a module knows of lower ones only.
 FLOORS = [
-    *("checks", "data", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
+    *("checks", "data", "cifar", "photographs", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
     *("training", "immunity", "certificates"),
-    *("results", "plots"),
+    *("results", "colour", "imagenet", "plots"),
     *("feedback", "scoreboard", "questions"),
-    *("questions_noise", "questions_immunity", "questions_networks", "questions_explain"),
+    *("questions_noise", "questions_immunity", "questions_networks", "questions_cifar", "questions_imagenet"),
+    "questions_explain",
     "__init__",
 ]
 

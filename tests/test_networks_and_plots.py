@@ -118,3 +118,15 @@ def test_the_confusion_matrix_shows_its_counts():
     assert [text.get_text() for text in axis.texts] == ["5", "1", "0", "7"]
     assert axis.images[0].get_cmap().name == "cividis"
     assert axis.get_ylabel() == "true class"
+
+
+def test_noise_in_colour_is_shown_around_grey():
+    noise = np.zeros((2, 8, 8, 3), np.float32)
+    noise[0, ..., 0] = 0.1
+    figure = plot_noise(noise, 0.1, titles=["red", "none"], caption="Noise")
+    shown = [axis.images[0].get_array() for axis in figure.axes]
+    assert len(shown) == 2  # and no scale of colours
+    np.testing.assert_allclose(shown[1], 0.5)
+    assert shown[0][..., 0].min() > 0.8
+    np.testing.assert_allclose(shown[0][..., 1:], 0.5)
+    plt.close(figure)

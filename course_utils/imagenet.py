@@ -1,0 +1,106 @@
+"""Networks that know the thousand classes of ImageNet."""
+
+import os
+import warnings
+from pathlib import Path
+
+from course_utils.cifar import CLASSES
+from course_utils.data import impatience, stand_in_is_wanted
+from course_utils.photographs import imagenet_classes
+from course_utils.results import finished_network
+
+import keras
+import numpy as np
+from keras import layers
+
+# Each with its side in pixels. Both want pixels from -1 to 1.
+NETWORKS = {
+    "mobilenet_v2": (keras.applications.MobileNetV2, 224),
+    "inception_v3": (keras.applications.InceptionV3, 299),
+}
+
+
+def imagenet_network(name: str = "mobilenet_v2", side: int | None = None) -> keras.Model:
+    """Load a network that was trained on ImageNet.
+
+    Its weights are looked for in the folder in the environment variable COURSE_DATA_DIR, as
+    `mobilenet_v2_imagenet.weights.h5` or `inception_v3_imagenet.weights.h5`; then Keras looks into its cache and
+    downloads them. Where neither works, or COURSE_DATA=stand-in asks for it, the course's network for CIFAR-10
+    stands in, with ten classes, and says so.
+
+    Args:
+        name: "mobilenet_v2", or "inception_v3", the one of tutorial #11.
+        side: height and width of the images in pixels; when left out 224 and 299, what they were trained with.
+
+    Returns:
+        A network from float32 images (N, side, side, 3) in [0, 1] to logits (N, 1000): what else these networks
+        want done to the pixels is done inside.
+
+    Raises:
+        ValueError: another name; a file that does not hold the weights of this network.
+
+    Source: Sandler et al., "MobileNetV2: Inverted residuals and linear bottlenecks" (2018); Szegedy et al.,
+    "Rethinking the Inception architecture for computer vision" (2016). Explained in notebook 03.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"name must be one of {', '.join(NETWORKS)}, got {name!r}")
+    side = side or NETWORKS[name][1]
+    own_file = Path(os.environ.get("COURSE_DATA_DIR", "")) / f"{name}_imagenet.weights.h5"
+    if stand_in_is_wanted(os.environ.get("COURSE_DATA", "")):
+        return _stand_in(name, side, "COURSE_DATA asks for it")
+    if own_file.is_file():
+        return _with_weights_of(name, side, own_file)
+    try:
+        with impatience():
+            return _with_preprocessing(name, side, "imagenet")
+    except Exception as error:  # Keras has no error of its own for what can go wrong on the way
+        return _stand_in(name, side, f"the download failed: {type(error).__name__}")
+
+
+def _with_weights_of(name: str, side: int, file: Path) -> keras.Model:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Skipping")  # Keras only warns of layers that it finds no weights for
+            return _with_preprocessing(name, side, str(file))
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        raise ValueError(f"{file} does not hold the weights of {name}, or is damaged: {error}") from None
+
+
+def _with_preprocessing(name: str, side: int, weights: str) -> keras.Model:
+    build, usual_side = NETWORKS[name]
+    network = build(weights=weights, classifier_activation=None, input_shape=(usual_side, usual_side, 3))
+    if side != usual_side:
+        trained = network.get_weights()
+        network = build(weights=None, classifier_activation=None, input_shape=(side, side, 3))
+        network.set_weights(trained)
+    return keras.Sequential([keras.Input((side, side, 3)), layers.Rescaling(2, -1), network], name=name)
+
+
+def _stand_in(name: str, side: int, reason: str) -> keras.Model:
+    print(f"{name} is not at hand ({reason}). The course's network for CIFAR-10 stands in for it, with ten classes.")
+    smaller = layers.Resizing(32, 32, antialias=True)
+    return keras.Sequential([keras.Input((side, side, 3)), smaller, finished_network("cifar")], name="stand_in")
+
+
+def decode_predictions(logits: np.ndarray, top: int = 5) -> list[list[tuple[str, float]]]:
+    """Say in words what a network sees in photographs.
+
+    Args:
+        logits: float32, shape (N, 1000), or (N, 10) from the stand-in.
+        top: so many classes for each image.
+
+    Returns:
+        For each image a list of (class, score), the highest score first; scores are softmax outputs, in [0, 1].
+
+    Raises:
+        ValueError: logits of another shape.
+
+    Explained in notebook 03.
+    """
+    names = {len(each): each for each in (imagenet_classes(), CLASSES)}
+    logits = np.asarray(logits)
+    if logits.ndim != 2 or logits.shape[1] not in names:
+        raise ValueError(f"logits must have the shape (N, 1000), got {logits.shape}")
+    scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    highest = np.argsort(-scores)[:, :top]
+    return [[(names[logits.shape[1]][i], float(s[i])) for i in h] for s, h in zip(scores, highest, strict=True)]

@@ -1,0 +1,123 @@
+"""CIFAR-10: where it is looked for, what stands in for it, and the network that reads it."""
+
+from course_utils import cifar, cifar_network, load_cifar10
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def places(monkeypatch, tmp_path):
+    """An empty data folder, no network, and nothing loaded yet."""
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", no_network)
+    cifar._load_cifar10.cache_clear()
+    yield tmp_path
+    cifar._load_cifar10.cache_clear()
+
+
+def no_network():
+    raise Exception("URL fetch failure")
+
+
+def some_arrays(count, label_shape):
+    generator = np.random.default_rng(0)
+    images = [generator.integers(0, 256, (n, 32, 32, 3), np.uint8) for n in (count, 10)]
+    labels = [generator.integers(0, 10, (len(each), *label_shape), np.uint8) for each in images]
+    return images[0], labels[0], images[1], labels[1]
+
+
+def test_the_data_of_this_run_are_as_promised():
+    data = load_cifar10()
+    for split in (data.train, data.validation, data.test):
+        assert split.images.dtype == np.float32
+        assert split.images.shape == (len(split), 32, 32, 3)
+        assert 0 <= split.images.min() < 0.01
+        assert 0.99 < split.images.max() <= 1
+        assert set(split.labels) == set(range(10))
+    assert len(data.class_names) == 10
+    if data.is_stand_in:
+        assert data.class_names[0] == "disc"
+    else:
+        assert [data.class_names[label] for label in data.test.labels[:3]] == ["bird", "automobile", "truck"]
+
+
+def test_a_part_of_it_in_the_folder_comes_first(places, monkeypatch):
+    arrays = some_arrays(100, ())
+    monkeypatch.setattr(cifar, "HASH", cifar.hash_of(*arrays))
+    np.savez(places / "cifar10.npz", **dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)))
+    data = load_cifar10()
+    assert [len(split) for split in (data.train, data.validation, data.test)] == [95, 5, 10]
+    assert data.source == "CIFAR-10, a part of it, from the folder in COURSE_DATA_DIR"
+    np.testing.assert_allclose(data.train.images[3] * 255, arrays[0][3], atol=1e-3)
+    assert data.class_names[9] == "truck"
+    assert not data.is_stand_in
+
+
+def test_then_all_of_it_through_keras(places, monkeypatch):
+    images, labels, test_images, test_labels = some_arrays(40, (1,))
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: ((images, labels), (test_images, test_labels)))
+    data = load_cifar10()
+    assert "all of it" in data.source
+    assert data.train.labels.shape == (38,)
+    assert data.validation.labels.tolist() == labels[38:, 0].tolist()
+
+
+def test_no_network_gives_drawn_shapes_and_says_so_once(places, capsys):
+    data = load_cifar10()
+    assert data.is_stand_in
+    assert "coloured shapes stand in" in capsys.readouterr().out
+    load_cifar10()
+    assert capsys.readouterr().out == ""
+    again, _ = cifar._drawn_shapes(30)
+    np.testing.assert_array_equal(data.train.images[:30], cifar._drawn_shapes(2_700)[0][:30])
+    assert again.shape == (30, 32, 32, 3)
+
+
+def test_the_stand_in_can_be_asked_for(monkeypatch, places):
+    monkeypatch.setenv("COURSE_DATA", "stand-in")
+    assert load_cifar10().is_stand_in
+    monkeypatch.setenv("COURSE_DATA", "other")
+    with pytest.raises(ValueError, match="COURSE_DATA must be"):
+        load_cifar10()
+
+
+@pytest.mark.parametrize("content", [b"<html>not found</html>", None])
+def test_a_damaged_file_is_named(places, content):
+    path = places / "cifar10.npz"
+    if content is None:
+        np.savez(path, **dict(zip(("x_train", "y_train", "x_test", "y_test"), some_arrays(20, ()), strict=True)))
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="damaged, half downloaded or another data set") as error:
+        load_cifar10()
+    assert str(path) in str(error.value)
+    assert cifar.HASH in str(error.value)
+    assert path.read_bytes() == before
+
+
+def test_every_shape_is_there_and_has_a_colour_of_its_own():
+    images, labels = cifar._drawn_shapes(200)
+    for image, label in zip(images, labels, strict=True):
+        assert 0.02 < share_unlike_the_ground(image) < 0.7, list(cifar.SHAPES)[label]
+
+
+def share_unlike_the_ground(image):
+    ground = np.median(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]), axis=0)
+    return np.mean(np.abs(image - ground).max(axis=-1) > 0.2)
+
+
+def test_the_network_varies_images_in_training_only():
+    keras.utils.set_random_seed(0)
+    network = cifar_network()
+    varies = keras.Sequential([keras.Input((32, 32, 3)), *network.layers[:4]])
+    images = cifar._drawn_shapes(4)[0]
+    np.testing.assert_allclose(varies(images, training=False), images, atol=1e-6)
+    varied = np.asarray(varies(images, training=True))
+    assert np.abs(varied - images).max() > 0.2
+    assert 0 <= varied.min() <= varied.max() <= 1
+    assert network.output_shape == (None, 10)
+    assert network.count_params() * 4 < 1.2e6  # so that the finished ones stay small

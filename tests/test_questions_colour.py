@@ -1,0 +1,182 @@
+"""The checks of exercises 8 and 9: the solution reaches them, and named wrong answers do not.
+
+That trainings and long searches reach them, only the solution notebooks show: their last cells assert it.
+"""
+
+from course_utils import (
+    cifar_network,
+    course_network,
+    find_universal_noise,
+    kept_network,
+    load_imagenet_samples,
+    load_mnist,
+    questions_imagenet,
+    stored_result,
+)
+from course_utils.results import chosen_seed
+
+import numpy as np
+import pytest
+from answers import assert_not_yet, outcome, solved
+
+CIFAR, IMAGENET = "08_cifar10", "09_imagenet"
+
+# 8 · CIFAR-10
+
+
+@pytest.fixture(scope="module")
+def colour():
+    return solved(CIFAR, without="my_network")
+
+
+def test_a_network_for_colour(colour):
+    assert outcome(CIFAR, 1, colour["plain"]).reached
+    digits = kept_network(course_network, load_mnist(), chosen_seed())
+    wrong = {
+        "untrained": (cifar_network(), "accuracy on test images"),
+        "for digits": (digits, "the network takes"),
+        "a number": (0.5, "must be a Keras model"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(CIFAR, 1, answer, words), name
+    assert outcome(CIFAR, 1, ...).state == "not attempted"
+
+
+def test_noise_at_three_limits(colour):
+    noise, success = colour["all_noise"], colour["success"]
+    assert outcome(CIFAR, 2, (noise, success)).reached
+    others = np.roll(noise, 1, axis=1)  # each noise in the place of another class
+    wrong = {
+        "over the limit": ((1.5 * noise, success), "largest |noise|"),
+        "the limits in another order": ((noise[::-1], success[::-1]), "largest |noise|"),
+        "the table in another order": ((noise, success[::-1]), "largest difference to your table"),
+        "for other classes": ((others, others_success(colour, others)), "success at 16 of 255"),
+        "one limit only": ((noise[:1], success[:1]), "must have the shape (3, 10, 32, 32, 3)"),
+        "not a number": ((noise, success * np.nan), "must not hold NaN"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(CIFAR, 2, answer, words), name
+    assert outcome(CIFAR, 2, (..., ...)).state == "not attempted"
+    assert outcome(CIFAR, 2, (noise, ...)).state == "not attempted"
+
+
+def others_success(colour, noise):
+    table = zip(noise, colour["LIMITS"], strict=True)
+    return [[colour["success_of"](one, target, limit) for target, one in enumerate(ten)] for ten, limit in table]
+
+
+def test_the_noise_that_one_image_needs(colour):
+    digits, photographs = colour["needed"]
+    assert outcome(CIFAR, 3, (digits, photographs)).reached
+    for wrong in ((photographs, digits), (2 * digits, photographs), (255 * digits, 255 * photographs)):
+        assert_not_yet(CIFAR, 3, wrong, "digits: your number")
+    assert_not_yet(CIFAR, 3, (digits, 1.2 * photographs), "photographs: your number")
+    assert_not_yet(CIFAR, 3, ("little", "less"), "must be numbers")
+    assert outcome(CIFAR, 3, (..., ...)).state == "not attempted"
+    assert outcome(CIFAR, 3, (digits, ...)).state == "not attempted"
+
+
+def test_fresh_noise_for_both(colour):
+    noise, accuracies, row = colour["fresh_noise"], colour["accuracies"], colour["row"]
+    assert outcome(CIFAR, 4, (noise, accuracies)).reached
+    plain, immune = colour["plain"], colour["immune"]
+    old = np.array([noise[0], noise[0]])
+    halved = noise / 2
+    wrong = {
+        "made for the plain one": ((old, [row(plain, old[0]), row(immune, old[1])]), "immune: lowest accuracy"),
+        "half as strong": ((halved, [row(plain, halved[0]), row(immune, halved[1])]), "plain: lowest accuracy"),
+        "the networks swapped": ((noise, accuracies[::-1]), "largest difference to your table"),
+        "over the limit": ((2 * noise, accuracies), "largest |noise|"),
+        "ten only": ((noise[:, :10], accuracies), "must have the shape (2, 11, 32, 32, 3)"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(CIFAR, 4, answer, words), name
+    assert outcome(CIFAR, 4, (..., ...)).state == "not attempted"
+
+
+# 9 · ImageNet
+
+
+@pytest.fixture(scope="module")
+def away():
+    """Noise from the first fifty photographs: good enough for most questions."""
+    few = load_imagenet_samples().train.images[:50]
+    network = questions_imagenet.network()
+    return find_universal_noise(network, few, None, 10 / 255, steps=40, batch_size=20, seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def dirt():
+    signs = np.random.default_rng(0).choice([-1, 1], size=questions_imagenet.IMAGE)
+    return (signs * 10 / 255).astype(np.float32)
+
+
+def test_away_from_the_answer(away, dirt):
+    wrong = {
+        "over the limit": (1.2 * away, "largest |noise|"),
+        "none at all": (0 * away, "fooling rate"),
+        "dirt without a pattern": (dirt, "fooling rate"),
+        "with one axis more": (away[None], "must have the shape (224, 224, 3)"),
+        "a text": ("noise", "must be numbers"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(IMAGENET, 1, answer, words), name
+    assert outcome(IMAGENET, 1, ...).state == "not attempted"
+
+
+def test_towards_one_class(away, dirt):
+    wrong = {
+        "no pattern": ((3, dirt), "success rate"),
+        "away, not towards": ((5, away), "success rate"),
+        "over the limit": ((3, 2 * away), "largest |noise|"),
+        "no such class": ((2_000, away), "target_class must be from 0 to"),
+        "a name": (("pineapple", away), "target_class must be a whole number"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(IMAGENET, 2, answer, words), name
+    assert outcome(IMAGENET, 2, (..., ...)).state == "not attempted"
+    assert outcome(IMAGENET, 2, (3, ...)).state == "not attempted"
+
+
+def test_from_few_photographs(away, dirt):
+    photographs = load_imagenet_samples()
+    own, test = (
+        questions_imagenet.measured(away, images).fooling_rate
+        for images in (photographs.train.images[:50], photographs.test.images)
+    )
+    assert outcome(IMAGENET, 3, (away, own, test)).reached
+    wrong = {
+        "in percent": ((away, 100 * own, 100 * test), "on the 50: your fooling rate"),
+        "the same twice": ((away, own, own + 0.03), "on the test photographs: your fooling rate"),
+        "no pattern": ((dirt, own, test), "fooling rate on the 50"),
+        "over the limit": ((1.2 * away, own, test), "largest |noise|"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(IMAGENET, 3, answer, words), name
+    assert outcome(IMAGENET, 3, (away, ..., ...)).state == "not attempted"
+
+
+def test_carried_over(away, dirt):
+    right = questions_imagenet.rates_elsewhere(away)
+    assert outcome(IMAGENET, 4, (away, right)).reached
+    wrong = {
+        "nothing": ((away, dict.fromkeys(right, 0.0)), "mirrored: your fooling rate"),
+        "one of them only": ((away, {"mirrored": right["mirrored"]}), "KeyError"),
+        "no pattern": ((dirt, right), "fooling rate as they are"),
+        "over the limit": ((1.2 * away, right), "largest |noise|"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(IMAGENET, 4, answer, words), name
+    assert outcome(IMAGENET, 4, (away, {"mirrored": ...})).state == "not attempted"
+
+
+def test_hours_for_a_thousand_classes():
+    long = stored_result("imagenet_noise")
+    search = 1_000 * long["towards"]["seconds"] / 3_600
+    training = 1_000 * 2_000 * 64 * long["away"]["seconds_per_image"] / 3_600
+    assert outcome(IMAGENET, 5, (search, training)).reached
+    assert_not_yet(IMAGENET, 5, (3_600 * search, 3_600 * training), "hours of search")
+    assert_not_yet(IMAGENET, 5, (training, search), "hours of search")
+    assert_not_yet(IMAGENET, 5, (search, training / 64), "hours of training")
+    assert_not_yet(IMAGENET, 5, ("a day", "years"), "must be numbers")
+    assert outcome(IMAGENET, 5, (..., ...)).state == "not attempted"
