@@ -70,8 +70,11 @@ def at_most(text: str, value: float, high: float, reason: str = "", form: str = 
 
 
 def near(text: str, value: float, true: float, tolerance: float, reason: str = "", form: str = ".1%") -> Finding:
-    """Want what was measured again, give or take the tolerance."""
-    return Finding(text, value, low=true - tolerance, high=true + tolerance, reason=reason, form=form)
+    """Want what was measured again, give or take the tolerance; a share stays within 0 and 1."""
+    low, high = true - tolerance, true + tolerance
+    if form.endswith("%"):
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Finding(text, value, low=low, high=high, reason=reason, form=form)
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,9 @@ class Question:
 
     def hint(self) -> None:
         """Give one more hint with each call."""
+        if not self.hints:
+            print("There are no hints here: it is for you to say.")
+            return
         self.hints_given = min(self.hints_given + 1, len(self.hints))
         for index, text in enumerate(self.hints[: self.hints_given], start=1):
             print(f"Hint {index} of {len(self.hints)}: {text}")

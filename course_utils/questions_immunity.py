@@ -176,7 +176,7 @@ def accuracy_by_limit(answer: Any) -> Iterator[Finding]:
     "06_single_images",
     "Which way of training in notebook 06 protects against *more* than universal noise?",
     "`train_on_worst_noise` takes a limit and a number of steps. A limit of a little more than 0.2 leaves a reserve.",
-    "800 steps at 0.25.",
+    "Eight hundred steps at a limit of 0.25 are enough.",
 )
 def immune_at_a_fifth(network: Any) -> Iterator[Finding]:
     """A network that noise of 0.2 for single images does little harm to."""

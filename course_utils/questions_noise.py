@@ -40,16 +40,17 @@ STEPS = (1, 2, 5, 10, 20, 50)
 )
 def search_with_steps(search: Any) -> Iterator[Finding]:
     """A function search(steps, learning_rate, seed) → noise for the 3."""
-    noise = universal_noise(answered(search(30, 0.05, 0)))
+    one = universal_noise(answered(search(1, 0.05, 0)))
+    largest = float(np.abs(one).max())
+    reason = "A step moves every pixel by the learning rate: take the *sign* of the gradient."
+    yield near("largest |noise| after one step of 0.05", largest, 0.05, 0.001, reason, ".3f")
+    noise = universal_noise(search(30, 0.05, 0))
     yield within(noise, LIMIT)
     success = success_of(noise, 3)
     yield at_least("success after 30 steps of 0.05", success, 0.75, "Does each step go *against* the gradient?")
-    one = universal_noise(search(1, 0.05, 0))
-    largest = float(np.abs(one).max())
-    yield Finding(
-        "largest |noise| after one step of 0.05", largest, 0.049, 0.051, "Move by the learning rate.", ".3f"
-    )
-    other = universal_noise(search(30, 0.05, 1))
+    again, other = (universal_noise(search(30, 0.05, seed)) for seed in (0, 1))
+    reason = "The same seed must give the same noise."
+    yield at_most("pixels that change when it is called again", float(np.mean(noise != again)), 0.0, reason)
     yield at_least("pixels that another seed changes", float(np.mean(noise != other)), 0.01, "Let `seed` decide.")
 
 
@@ -135,9 +136,11 @@ def steps_until_nine_in_ten(function: Any) -> Iterator[Finding]:
     for count in (1, 100):
         steps, true = answered(function(others[-count:])), _steps_needed(others[-count:])
         reason = (
-            "Counted again it is another. One step is 0.01 for every pixel, from zero, until 90 % are taken for a 3."
+            "Counted again it is another. One step is 0.01 for every pixel, from zero, until 90 % are taken for a 3. "
+            "Do you look at images that `add_noise` has clipped?"
         )
-        yield near(f"your steps for {count} images", float(steps), true, 2, reason, ".0f")
+        name = "1 image" if count == 1 else f"{count} images"
+        yield near(f"your steps for {name}", float(steps), true, 2, reason, ".0f")
 
 
 def _steps_needed(images: np.ndarray) -> int:
@@ -237,7 +240,7 @@ def noise_for_the_1(noise: Any) -> Iterator[Finding]:
     noise = universal_noise(noise)
     yield within(noise, LIMIT)
     success = success_of(noise, 1)
-    yield at_least("success on test images", success, wanted(0.35, 0.3), "Search longer, or is it for another class?")
+    yield at_least("success on test images", success, wanted(0.5, 0.3), "Search longer, or is it for another class?")
 
 
 @question(

@@ -3,7 +3,7 @@
 import linecache
 
 from course_utils import feedback, questions
-from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty
+from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty, near
 
 import nbformat
 import numpy as np
@@ -169,3 +169,14 @@ def test_what_is_wanted_is_said_in_words(low, high, words):
 def test_an_exercise_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"no exercise '99_none': the names are 01_steps"):
         questions("99_none")
+
+
+def test_a_share_that_is_wanted_stays_between_0_and_1():
+    assert near("a share", 0.99, 0.99, 0.02).wanted == "97.0% to 100.0%"
+    assert near("a share", 0.0, 0.01, 0.05).wanted == "0.0% to 6.0%"
+    assert near("steps", 1, 1, 2, form=".0f").wanted == "-1 to 3"
+
+
+def test_a_question_without_hints_says_so(capsys):
+    Question("00_test", 2, at_least_half, ()).hint()
+    assert "There are no hints here" in capsys.readouterr().out

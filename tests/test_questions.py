@@ -1,6 +1,10 @@
 """Every check: the solution reaches it, and named wrong answers do not."""
 
+import itertools
+import re
+
 from course_utils.questions import EXERCISES
+from course_utils.questions_explain import IN_SHORT
 
 import numpy as np
 import pytest
@@ -60,14 +64,16 @@ def test_the_search_of_the_solution_is_reached(steps):
 
 
 def test_wrong_searches_are_not(steps):
-    search = steps["search"]
+    search, numbers = steps["search"], itertools.count()
     wrong = {
         "over the limit": (lambda n, rate, seed: 1.3 * search(n, rate, seed), "largest |noise|"),
         "with the gradient, not against it": (lambda n, rate, seed: -search(n, rate, seed), "against"),
         "ignores the learning rate": (lambda n, rate, seed: search(n, 0.1, seed), "after one step"),
         "ignores the steps": (lambda n, rate, seed: search(30, rate, seed), "after one step"),
         "ignores the seed": (lambda n, rate, seed: search(n, rate, 0), "another seed"),
-        "for another class": (lambda n, rate, seed: noise_for(8), "success after 30 steps"),
+        "for another class": (lambda n, rate, seed: np.sign(noise_for(8)) * min(n * rate, 0.35), "success after 30"),
+        "always the same noise": (lambda n, rate, seed: noise_for(3), "take the *sign*"),
+        "another noise each time": (lambda n, rate, seed: search(n, rate, next(numbers)), "called again"),
         "a text": (lambda n, rate, seed: "noise", "must be numbers"),
         "raises": (lambda n, rate, seed: [][1], "IndexError"),
     }
@@ -236,5 +242,9 @@ def test_explanations(friend, number, name):
     assert_not_yet("10_explain", number, 30 * right, "What can go?")
     length = len(right.split())
     assert_not_yet("10_explain", number, length * "noise ", "Say more than one thing")
-    assert_not_yet("10_explain", number, right.replace("noise", "stuff"), "does not speak of the noise")
+    without = re.sub("|".join(IN_SHORT["the noise"] + IN_SHORT["any image"]), "thing", right.lower())
+    assert_not_yet("10_explain", number, without, "does not speak of the noise (any of: noise, pattern")
+    assert_not_yet("10_explain", number, without, "of any image (any of: image")
+    in_other_words = right.lower().replace("noise", "pattern").replace("network", "model")
+    assert outcome("10_explain", number, in_other_words).reached
     assert_not_yet("10_explain", number, 3, "a text between quotation marks")
