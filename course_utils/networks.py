@@ -214,7 +214,7 @@ def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int 
     network.add(layers.RandomContrast(0.2, value_range=(0, 1)))
     for filters, pools in ((32, True), (64, True), (128, True), (144, False)):
         network.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
-        network.add(layers.BatchNormalization())
+        network.add(layers.BatchNormalization(momentum=0.9))
         network.add(layers.ReLU())
         if pools:
             network.add(layers.MaxPooling2D(2))

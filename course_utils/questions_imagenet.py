@@ -96,7 +96,7 @@ def carried_over(answer: Any) -> Iterator[Finding]:
     noise, rates = as_array(answered(answer[0]), IMAGE, "the noise"), answered(answer[1])
     yield within(noise, AWAY)
     as_they_are = measured(noise, load_imagenet_samples().test.images[:CARRIED]).fooling_rate
-    yield at_least("fooling rate as they are", as_they_are, wanted(0.35, 0.2), "Is it the noise of question 1?")
+    yield at_least("fooling rate as they are", as_they_are, wanted(0.25, 0.15), "Is it the noise of question 1?")
     for name, rate in rates_elsewhere(noise).items():
         given = as_array(answered(rates[name]), (), f"the rate {name!r}")
         yield near(f"{name}: your fooling rate", float(given), rate, 0.04, "Measured again it is another.")

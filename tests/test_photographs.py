@@ -213,7 +213,7 @@ def test_noise_is_searched_and_measured_on_photographs(folder, averages):
     labels = np.argmax(averages(everything), axis=1)
     again = evaluate_noise(averages, everything, labels, noise[0], 2, 0.3)
     assert report.success_rate == again.success_rate
-    assert report.accuracy == again.accuracy == 1 - report.fooling_rate
+    assert report.accuracy == again.accuracy == pytest.approx(1 - report.fooling_rate)
     np.testing.assert_array_equal(report.confusion, again.confusion)
 
 
