@@ -4,6 +4,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
+from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, evaluate_noise
 from course_utils.feedback import Finding, answered, as_array, at_least, near
 from course_utils.imagenet import imagenet_network
@@ -25,9 +26,15 @@ def network(side: int = SIDE) -> keras.Model:
     return imagenet_network("mobilenet_v2", side)
 
 
+@functools.lru_cache(maxsize=2)
+def samples(side: int = SIDE) -> Dataset:
+    """Return the photographs; loading looks at every one of them, so it is done once."""
+    return load_imagenet_samples(side=side)
+
+
 def wanted(real: float, stand_in: float) -> float:
     """Return what is wanted of the network and the photographs at hand."""
-    is_stand_in = load_imagenet_samples().is_stand_in or network().output_shape[-1] != 1_000
+    is_stand_in = samples().is_stand_in or network().output_shape[-1] != 1_000
     return stand_in if is_stand_in else real
 
 
@@ -45,7 +52,7 @@ def away_from_the_answer(answer: Any) -> Iterator[Finding]:
     """Noise of 10 of 255 that changes most predictions."""
     noise = as_array(answer, IMAGE, "the noise")
     yield within(noise, AWAY)
-    rate = measured(noise, load_imagenet_samples().test.images).fooling_rate
+    rate = measured(noise, samples().test.images).fooling_rate
     reason = "Was it searched with the whole limit, for long enough, and on many photographs?"
     yield at_least("fooling rate on the test photographs", rate, wanted(0.5, 0.2), reason)
 
@@ -60,7 +67,7 @@ def towards_one_class(answer: Any) -> Iterator[Finding]:
     """The pair (target, noise): noise of 16 of 255 that makes most photographs one class."""
     target, noise = answered(answer[0]), as_array(answered(answer[1]), IMAGE, "the noise")
     yield within(noise, TOWARDS)
-    success = measured(noise, load_imagenet_samples().test.images, target).success_rate or 0.0
+    success = measured(noise, samples().test.images, target).success_rate or 0.0
     reason = "Was it searched for this class? Another class may be easier."
     yield at_least("success rate on the test photographs", success, wanted(0.5, 0.3), reason)
 
@@ -75,7 +82,7 @@ def from_few_photographs(answer: Any) -> Iterator[Finding]:
     noise = as_array(answered(answer[0]), IMAGE, "the noise")
     rates = as_array([answered(rate) for rate in answer[1:]], (2,), "the two rates")
     yield within(noise, AWAY)
-    photographs = load_imagenet_samples()
+    photographs = samples()
     reason = "Measured again it is another. First the rate on the 50, then that on the test photographs."
     places = {"on the 50": photographs.train.images[:FEW], "on the test photographs": photographs.test.images}
     true = [measured(noise, images).fooling_rate for images in places.values()]
@@ -95,7 +102,7 @@ def carried_over(answer: Any) -> Iterator[Finding]:
     """The pair (noise, rates): fooling rates on mirrored, shifted and small photographs."""
     noise, rates = as_array(answered(answer[0]), IMAGE, "the noise"), answered(answer[1])
     yield within(noise, AWAY)
-    as_they_are = measured(noise, load_imagenet_samples().test.images[:CARRIED]).fooling_rate
+    as_they_are = measured(noise, samples().test.images[:CARRIED]).fooling_rate
     yield at_least("fooling rate as they are", as_they_are, wanted(0.25, 0.15), "Is it the noise of question 1?")
     for name, rate in rates_elsewhere(noise).items():
         given = as_array(answered(rates[name]), (), f"the rate {name!r}")
@@ -104,8 +111,8 @@ def carried_over(answer: Any) -> Iterator[Finding]:
 
 def rates_elsewhere(noise: np.ndarray) -> dict[str, float]:
     """Measure noise on mirrored, on shifted and on small photographs."""
-    hundred = load_imagenet_samples().test.images[:CARRIED]
-    small = load_imagenet_samples(side=96).test.images[:CARRIED]
+    hundred = samples().test.images[:CARRIED]
+    small = samples(side=96).test.images[:CARRIED]
     smaller = np.asarray(keras.ops.image.resize(noise, (96, 96), antialias=True))
     return {
         "mirrored": measured(noise, hundred[:, :, ::-1]).fooling_rate,
