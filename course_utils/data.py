@@ -106,6 +106,13 @@ def stand_in_is_wanted(choice: str) -> bool:
     return bool(choice)
 
 
+def in_data_folder(name: str) -> Path | None:
+    """Return where something lies in the folder that COURSE_DATA_DIR names; None when it does not, or names none."""
+    folder = os.environ.get("COURSE_DATA_DIR", "")
+    path = Path(folder) / name
+    return path if folder and path.exists() else None
+
+
 @contextlib.contextmanager
 def impatience() -> Iterator[None]:
     """Give up on a server that does not answer."""

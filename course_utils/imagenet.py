@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 
 from course_utils.cifar import CLASSES
-from course_utils.data import impatience, stand_in_is_wanted
+from course_utils.data import impatience, in_data_folder, stand_in_is_wanted
 from course_utils.photographs import imagenet_classes
 from course_utils.results import finished_network
 
@@ -45,10 +45,10 @@ def imagenet_network(name: str = "mobilenet_v2", side: int | None = None) -> ker
     if name not in NETWORKS:
         raise ValueError(f"name must be one of {', '.join(NETWORKS)}, got {name!r}")
     side = side or NETWORKS[name][1]
-    own_file = Path(os.environ.get("COURSE_DATA_DIR", "")) / f"{name}_imagenet.weights.h5"
+    own_file = in_data_folder(f"{name}_imagenet.weights.h5")
     if stand_in_is_wanted(os.environ.get("COURSE_DATA", "")):
         return _stand_in(name, side, "COURSE_DATA asks for it")
-    if own_file.is_file():
+    if own_file is not None:
         return _with_weights_of(name, side, own_file)
     try:
         with impatience():

@@ -192,6 +192,18 @@ class TwoTierNetwork(keras.Model):
         return cls(restore(config["plain"]), [restore(one) for one in config["immune"]], name=config["name"])
 
 
+@keras.saving.register_keras_serializable("course_utils")
+class InTrainingOnly(keras.Sequential):
+    """Layers that let images pass as they are, but in training.
+
+    Keras's random layers would vary them also in a plain call `network(images)`, where nobody says what it is for.
+    """
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """Vary the images, if this is training."""
+        return super().call(inputs, training=training, mask=mask)
+
+
 def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int = 10) -> keras.Model:
     """Build a network for small photographs in colour; what varies them in training is a part of it.
 
@@ -207,11 +219,15 @@ def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int 
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #06 (2016), varies images so. Explained in exercise 08.
     """
-    network = keras.Sequential([keras.Input(image_shape)], name="cifar_network")
-    network.add(layers.RandomTranslation(0.1, 0.1, fill_mode="constant", interpolation="nearest"))
-    network.add(layers.RandomFlip("horizontal"))
-    network.add(layers.RandomBrightness(0.1, value_range=(0, 1)))
-    network.add(layers.RandomContrast(0.2, value_range=(0, 1)))
+    varied = [
+        layers.RandomTranslation(0.1, 0.1, fill_mode="constant", interpolation="nearest"),
+        layers.RandomFlip("horizontal"),
+        layers.RandomBrightness(0.1, value_range=(0, 1)),
+        layers.RandomContrast(0.2, value_range=(0, 1)),
+    ]
+    network = keras.Sequential(
+        [keras.Input(image_shape), InTrainingOnly(varied, name="varied")], name="cifar_network"
+    )
     for filters, pools in ((32, True), (64, True), (128, True), (144, False)):
         network.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
         network.add(layers.BatchNormalization(momentum=0.9))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from course_utils.data import Dataset, Split, hash_of, impatience, stand_in_is_wanted
+from course_utils.data import Dataset, Split, hash_of, impatience, in_data_folder, stand_in_is_wanted
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ SIDE = 224  # pixels: what most networks for ImageNet take
 CLASS_INDEX = "imagenet_class_index.json"
 CLASS_INDEX_URL = f"https://storage.googleapis.com/download.tensorflow.org/data/{CLASS_INDEX}"
 CLASS_INDEX_HASH = "c2c37ea517e94d9795004a39431a14cb"  # the one that Keras checks
-IN_MEMORY = 1_000  # so many decoded photographs stay there, as uint8: 150 MB
+IN_MEMORY = 2_000  # so many decoded photographs stay there, as uint8: all of them at two sizes, 180 MB
 
 
 class Photographs:
@@ -73,7 +73,8 @@ def load_imagenet_samples(folder: str | Path | None = None, side: int = SIDE) ->
     Without a folder it looks for `imagenet_samples` in the folder that the environment variable COURSE_DATA_DIR
     names. Where there is none, pieces of the two photographs in scikit-learn stand in, which is announced; they are
     also what COURSE_DATA=stand-in asks for. In the order of their names, every fifth is a test image, and the
-    others are there to search noise on; there is nothing to choose, so `validation` is empty.
+    others are there to search noise on; both are then shuffled, always in the same way. There is nothing to choose,
+    so `validation` is empty.
 
     The photographs of ImageNet belong to their owners: they are for research and teaching, and not to be passed on.
 
@@ -90,10 +91,12 @@ def load_imagenet_samples(folder: str | Path | None = None, side: int = SIDE) ->
 
     Source: Russakovsky et al., "ImageNet large scale visual recognition challenge" (2015). Explained in exercise 09.
     """
-    usual = Path(os.environ.get("COURSE_DATA_DIR", "")) / "imagenet_samples"
-    if folder is None and (stand_in_is_wanted(os.environ.get("COURSE_DATA", "")) or not usual.is_dir()):
+    if folder is not None:
+        return _from_folder(Path(folder), side, is_own=True)
+    usual = in_data_folder("imagenet_samples")
+    if usual is None or stand_in_is_wanted(os.environ.get("COURSE_DATA", "")):
         return _stand_in(side)
-    return _from_folder(usual if folder is None else Path(folder), side, is_own=folder is not None)
+    return _from_folder(usual, side, is_own=False)
 
 
 def _from_folder(folder: Path, side: int, is_own: bool) -> Dataset:
@@ -170,9 +173,10 @@ def _dataset(
     fingerprint: str,
     is_stand_in: bool = False,
 ) -> Dataset:
-    """Make every fifth a test image, or the last of a few."""
+    """Make every fifth a test image, or the last of a few; shuffle both, so that the first ones are fair samples."""
     is_test = np.arange(1, len(labels) + 1) % min(5, len(labels)) == 0
-    parts = (~is_test, np.zeros_like(is_test), is_test)
+    generator = np.random.default_rng(0)
+    parts = (generator.permutation(np.flatnonzero(part)) for part in (~is_test, np.zeros_like(is_test), is_test))
     train, validation, test = (Split(take(part), labels[part]) for part in parts)
     return Dataset(train, validation, test, imagenet_classes(), source, is_stand_in, fingerprint)
 
@@ -184,9 +188,9 @@ def imagenet_classes() -> tuple[str, ...]:
     It is looked for in the folder in COURSE_DATA_DIR and in the Keras cache, and then downloaded. Without it the
     classes are numbered.
     """
-    path: str | Path = Path(os.environ.get("COURSE_DATA_DIR", "")) / CLASS_INDEX
+    path: str | Path | None = in_data_folder(CLASS_INDEX)
     try:
-        if not Path(path).is_file():
+        if path is None:
             with impatience():
                 path = keras.utils.get_file(
                     CLASS_INDEX, CLASS_INDEX_URL, cache_subdir="models", file_hash=CLASS_INDEX_HASH

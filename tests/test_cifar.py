@@ -1,6 +1,7 @@
 """CIFAR-10: where it is looked for, what stands in for it, and the network that reads it."""
 
 from course_utils import cifar, cifar_network, load_cifar10
+from course_utils.networks import copy_of
 
 import keras
 import numpy as np
@@ -110,14 +111,20 @@ def share_unlike_the_ground(image):
     return np.mean(np.abs(image - ground).max(axis=-1) > 0.2)
 
 
-def test_the_network_varies_images_in_training_only():
+def test_the_network_varies_images_in_training_only(tmp_path):
     keras.utils.set_random_seed(0)
-    network = cifar_network()
-    varies = keras.Sequential([keras.Input((32, 32, 3)), *network.layers[:4]])
-    images = cifar._drawn_shapes(4)[0]
-    np.testing.assert_allclose(varies(images, training=False), images, atol=1e-6)
+    network, images = cifar_network(), cifar._drawn_shapes(40)[0]
+    varies = network.get_layer("varied")
+    for as_they_are in (varies(images), varies(images, training=False), keras.Sequential([varies])(images)):
+        np.testing.assert_allclose(as_they_are, images, atol=1e-6)
+    np.testing.assert_allclose(network(images), network.predict(images, verbose=0), atol=1e-5)
     varied = np.asarray(varies(images, training=True))
-    assert np.abs(varied - images).max() > 0.2
-    assert 0 <= varied.min() <= varied.max() <= 1
+    assert np.mean(np.abs(varied - images).max(axis=(1, 2, 3)) > 0.05) > 0.9
+    assert varied.min() >= 0
+    assert varied.max() <= 1
+    network.save(tmp_path / "kept.keras")
+    kept = keras.saving.load_model(tmp_path / "kept.keras", safe_mode=True)
+    np.testing.assert_allclose(kept(images), network(images), atol=1e-5)
+    np.testing.assert_allclose(copy_of(network)(images), network(images), atol=1e-5)
     assert network.output_shape == (None, 10)
     assert network.count_params() * 4 < 1.2e6  # so that the finished ones stay small
