@@ -10,7 +10,7 @@ from typing import Any
 
 from course_utils.data import load_mnist, using_stand_in
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
-from course_utils.feedback import Finding, Question, as_array, at_least, at_most
+from course_utils.feedback import Finding, Question, as_array, at_least, at_most, near
 from course_utils.networks import course_network
 from course_utils.noise import add_noise
 from course_utils.results import chosen_seed, kept_network
@@ -21,6 +21,7 @@ import numpy as np
 
 LIMIT = 0.35
 MEASURED = 1_000  # test images that a check looks at
+AGAIN = "We have measured the same anew, and got what is wanted here."
 OVER_THE_LIMIT = "Clip the noise to ± noise_limit after every step."
 
 Measure = Callable[[Any], Iterator[Finding]]
@@ -110,6 +111,13 @@ def a_network(value: Any) -> keras.Model:
     return value
 
 
+def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: float, reason: str = "") -> Finding:
+    """Hold a table against what was measured again; show the place where they differ most."""
+    place = np.unravel_index(np.argmax(np.abs(table - again)), np.shape(again))
+    where = f"{text}, your value at [{', '.join(map(str, place))}]"
+    return near(where, float(table[place]), float(again[place]), tolerance, f"{AGAIN} {reason}")
+
+
 def within(noise: np.ndarray, noise_limit: float) -> Finding:
     """The first thing to look at."""
     return at_most("largest |noise|", float(np.abs(noise).max()), noise_limit + 1e-6, OVER_THE_LIMIT, ".3f")
@@ -121,6 +129,7 @@ def reflection(least_words: int = 20) -> Measure:
     def measure(text: Any) -> Iterator[Finding]:
         if not isinstance(text, str):
             raise TypeError(f"your answer must be a text between quotation marks, got {type(text).__name__}")
-        yield at_least("words", len(text.split()), least_words, "Say a little more, and why.", ".0f")
+        words = "words (whether they are right, only you can say)"
+        yield at_least(words, len(text.split()), least_words, "Say a little more, and why.", ".0f")
 
     return measure

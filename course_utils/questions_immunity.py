@@ -8,6 +8,7 @@ from course_utils.attacks import AttackReport, reattack
 from course_utils.data import load_mnist
 from course_utils.feedback import Finding, answered, as_array, at_least, at_most, near
 from course_utils.questions import (
+    AGAIN,
     LIMIT,
     a_network,
     accuracy_under,
@@ -168,7 +169,7 @@ def accuracy_by_limit(answer: Any) -> Iterator[Finding]:
     for row, column in ((0, 0), (1, 0), (2, 1), (3, 2), (3, 3)):
         name, limit = NETWORKS[row], LIMITS[column]
         _, left = accuracy_left(attack, name, limit)
-        reason = "Measured again with your attack it is another. Rows are networks, columns limits."
+        reason = f"{AGAIN} Rows are networks, columns limits."
         yield near(f"your accuracy for {name} at {limit}", float(table[row, column]), left, 0.05, reason)
 
 

@@ -85,9 +85,9 @@ def test_wrong_searches_are_not(steps):
 def test_the_table_of_steps(steps):
     search, table = steps["search"], steps["table"]
     assert outcome("01_steps", 2, (search, table)).reached
-    assert_not_yet("01_steps", 2, (search, np.full_like(table, 0.5)), "Measured again")
-    assert_not_yet("01_steps", 2, (search, 1 - table), "Measured again")
-    assert_not_yet("01_steps", 2, (search, table[::-1]), "Measured again")
+    assert_not_yet("01_steps", 2, (search, np.full_like(table, 0.5)), "anew, and got what is wanted")
+    assert_not_yet("01_steps", 2, (search, 1 - table), "anew, and got what is wanted")
+    assert_not_yet("01_steps", 2, (search, table[::-1]), "anew, and got what is wanted")
     assert_not_yet("01_steps", 2, (search, 0.9 * table + 0.1), "without the 3s")
     assert_not_yet("01_steps", 2, (search, table[..., 0]), "must have the shape (4, 6, 3)")
     assert outcome("01_steps", 2, (search, ...)).state == "not attempted"
@@ -125,9 +125,9 @@ def test_the_cosine(sharing):
 def test_the_steps_needed(sharing):
     right = sharing["steps_needed"]
     assert outcome("02_why_more_steps", 2, right).reached
-    assert_not_yet("02_why_more_steps", 2, lambda images: right(images) + 4, "Counted again")
-    assert_not_yet("02_why_more_steps", 2, lambda images: 12, "Counted again")
-    assert_not_yet("02_why_more_steps", 2, lambda images: right(images[:1]), "Counted again")
+    assert_not_yet("02_why_more_steps", 2, lambda images: right(images) + 4, "We have counted anew")
+    assert_not_yet("02_why_more_steps", 2, lambda images: 12, "We have counted anew")
+    assert_not_yet("02_why_more_steps", 2, lambda images: right(images[:1]), "We have counted anew")
     assert_not_yet("02_why_more_steps", 2, lambda images: "three", "cannot be measured")
     assert outcome("02_why_more_steps", 2, lambda images: None).state == "not attempted"
 
@@ -150,8 +150,8 @@ def test_the_map_of_limit_and_weight(limits):
     assert outcome("03_limit_and_weight", 1, right).reached
     assert_not_yet("03_limit_and_weight", 1, right[::-1], "Rows are limits")
     assert_not_yet("03_limit_and_weight", 1, right.T, "must have the shape (6, 4)")
-    assert_not_yet("03_limit_and_weight", 1, np.ones((6, 4)), "Searched and measured again")
-    assert_not_yet("03_limit_and_weight", 1, np.repeat(right[:, :1], 4, axis=1), "Searched and measured again")
+    assert_not_yet("03_limit_and_weight", 1, np.ones((6, 4)), "searched and measured anew")
+    assert_not_yet("03_limit_and_weight", 1, np.repeat(right[:, :1], 4, axis=1), "searched and measured anew")
 
 
 def test_the_smallest_limit(limits):

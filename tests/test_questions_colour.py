@@ -51,7 +51,7 @@ def test_noise_at_three_limits(colour):
     wrong = {
         "over the limit": ((1.5 * noise, success), "largest |noise|"),
         "the limits in another order": ((noise[::-1], success[::-1]), "largest |noise|"),
-        "the table in another order": ((noise, success[::-1]), "largest difference to your table"),
+        "the table in another order": ((noise, success[::-1]), "your value at ["),
         "for other classes": ((others, others_success(colour, others)), "success at 16 of 255"),
         "one limit only": ((noise[:1], success[:1]), "must have the shape (3, 10, 32, 32, 3)"),
         "not a number": ((noise, success * np.nan), "must not hold NaN"),
@@ -79,6 +79,29 @@ def test_the_noise_that_one_image_needs(colour):
     assert_not_yet(CIFAR, 3, ("little", "less"), "must be numbers")
     assert outcome(CIFAR, 3, (..., ...)).state == "not attempted"
     assert outcome(CIFAR, 3, (digits, ...)).state == "not attempted"
+
+
+def test_fresh_noise_for_both(colour):
+    noise, accuracies = colour["fresh_noise"], colour["accuracies"]
+    assert outcome(CIFAR, 4, (noise, accuracies)).reached
+    clean, weak = accuracies[:, :1].repeat(3, axis=1), noise / 4
+    wrong = {
+        "over the limit": ((1.5 * noise, accuracies), "largest |noise|"),
+        "the networks in another order": ((noise, accuracies[::-1]), "plain, your value at ["),
+        "clean accuracy everywhere": ((noise, clean), "plain, your value at ["),
+        "none at all": ((0 * noise, clean), "plain: lowest accuracy under yours"),
+        "a quarter of the limit": ((weak, left_by(colour, weak)), "plain: lowest accuracy under yours"),
+        "a table for one": ((noise, accuracies[0]), "must have the shape (2, 3)"),
+        "a text": (("noise", accuracies), "must be numbers"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(CIFAR, 4, answer, words), name
+    assert outcome(CIFAR, 4, (..., ...)).state == "not attempted"
+
+
+def left_by(colour, noise):
+    networks = (colour["plain"], colour["immune"])
+    return np.array([colour["row"](network, eleven) for network, eleven in zip(networks, noise, strict=True)])
 
 
 # 9 · ImageNet
@@ -141,6 +164,28 @@ def test_from_few_photographs(away, dirt):
     for name, (answer, words) in wrong.items():
         assert_not_yet(IMAGENET, 3, answer, words), name
     assert outcome(IMAGENET, 3, (away, ..., ...)).state == "not attempted"
+
+
+def test_carried_over(away, dirt, monkeypatch):
+    rates = questions_imagenet.rates_elsewhere(away)
+    test = load_imagenet_samples().test.images
+    fooled = questions_imagenet.measured(away, test).fooling_rate
+    # Noise from fifty photographs is too weak where it is asked for that of question 1; here it is to be enough.
+    monkeypatch.setattr(questions_imagenet, "wanted", lambda *_: fooled)
+    assert outcome(IMAGENET, 4, (away, rates)).reached
+    wrong = {
+        "no pattern": ((dirt, rates), "fooling rate on the test photographs"),
+        "over the limit": ((1.2 * away, rates), "largest |noise|"),
+        "not measured": ((away, dict.fromkeys(rates, 0.9)), "your fooling rate"),
+        "in percent": ((away, {name: 100 * rate for name, rate in rates.items()}), "your fooling rate"),
+        "one missing": ((away, {"mirrored": rates["mirrored"], "small": rates["small"]}), "shifted"),
+        "no rates by name": ((away, 0.5), "cannot be measured"),
+    }
+    for name, (answer, words) in wrong.items():
+        assert_not_yet(IMAGENET, 4, answer, words), name
+    assert outcome(IMAGENET, 4, (away, dict.fromkeys(rates, ...))).state == "not attempted"
+    monkeypatch.setattr(questions_imagenet, "wanted", lambda *_: fooled + 0.01)
+    assert_not_yet(IMAGENET, 4, (away, rates), "Is it the noise of question 1?")
 
 
 def test_hours_for_a_thousand_classes():
