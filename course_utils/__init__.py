@@ -79,6 +79,7 @@ from course_utils.networks import (  # noqa: E402
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.photographs import Photographs, load_imagenet_samples  # noqa: E402
 from course_utils.plots import (  # noqa: E402
+    View,
     plot_confusion,
     plot_images,
     plot_noise,
@@ -94,6 +95,14 @@ from course_utils.results import (  # noqa: E402
 )
 from course_utils.scoreboard import Scoreboard  # noqa: E402
 from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
+from course_utils.views import (  # noqa: E402
+    accuracies_by_limit,
+    search_step_by_step,
+    view_certificate,
+    view_image,
+    view_noise,
+)
+from course_utils.widgets import explore_certificate, explore_image, explore_noise  # noqa: E402
 
 __all__ = [
     "AdversarialNoise",
@@ -104,6 +113,8 @@ __all__ = [
     "Scoreboard",
     "Split",
     "TwoTierNetwork",
+    "View",
+    "accuracies_by_limit",
     "add_noise",
     "certifiable_network",
     "certified_accuracy",
@@ -116,6 +127,9 @@ __all__ = [
     "decode_predictions",
     "evaluate_noise",
     "expected_minutes",
+    "explore_certificate",
+    "explore_image",
+    "explore_noise",
     "find_image_noise",
     "find_universal_noise",
     "finished_network",
@@ -133,10 +147,14 @@ __all__ = [
     "plot_noise",
     "questions",
     "reattack",
+    "search_step_by_step",
     "start_notebook",
     "stored_result",
     "train_certified",
     "train_on_worst_noise",
     "trained_cifar_network",
+    "view_certificate",
+    "view_image",
+    "view_noise",
     "with_contrast",
 ]

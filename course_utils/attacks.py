@@ -222,7 +222,7 @@ class _Attacks:
     def descend(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
         """Projected gradient descent from random starts, on those that still stand."""
         generator = tf.random.Generator.from_seed(self.seed + 1)
-        descend = _descent(self.network, margin)
+        descend = descent(self.network, margin)
         standing = np.ones(len(images), bool)
         for _ in range(self.strength.single_restarts):
             index = np.flatnonzero(standing)
@@ -237,7 +237,7 @@ class _Attacks:
         """Descend from noise that makes all pixels as grey as it can: layers that saturate have slopes only there."""
         start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
         limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        cross_entropy, margin = (_descent(self.network, margin) for margin in (False, True))
+        cross_entropy, margin = (descent(self.network, margin) for margin in (False, True))
         return np.logical_and(*(one(images, labels, start, limit, steps) for one in (cross_entropy, margin)))
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -267,7 +267,7 @@ class _Attacks:
 
 
 @functools.lru_cache(maxsize=16)
-def _descent(network: keras.Model, margin: bool) -> Callable[..., tf.Tensor]:
+def descent(network: keras.Model, margin: bool) -> Callable[..., tf.Tensor]:
     """Compile the descent for one network and one of the two losses."""
 
     @tf.function(reduce_retracing=True)

@@ -19,12 +19,13 @@ TREES = {path.stem: ast.parse(path.read_text()) for path in MODULES}
 FLOORS = [
     *("checks", "data", "cifar", "photographs", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
     *("training", "immunity", "certificates"),
-    *("results", "colour", "imagenet", "plots"),
+    *("results", "colour", "imagenet", "plots", "views", "widgets"),
     *("feedback", "scoreboard", "questions"),
     *("questions_noise", "questions_immunity", "questions_networks", "questions_cifar", "questions_imagenet"),
     "questions_explain",
     "__init__",
 ]
+RETURNED = {"Dataset", "Split", "NoiseReport", "AttackReport", "View"}  # by functions
 
 
 def known_modules(tree):
@@ -66,7 +67,7 @@ def test_modules_and_functions_stay_small():
 def test_a_public_docstring_says_where_it_is_explained(name):
     thing = getattr(course_utils, name)
     doc = inspect.getdoc(thing)
-    if name in ("Dataset", "Split", "NoiseReport", "AttackReport"):
+    if name in RETURNED:
         assert "Attributes:" in doc
         return
     assert re.search(r"Explained in (notebook|exercise) \d\d", doc)
@@ -81,8 +82,7 @@ def test_a_public_name_is_used_by_the_course():
     root = MODULES[0].parent.parent
     paths = [*root.glob("notebooks/*.ipynb"), *root.glob("exercises/*.ipynb")]
     notebooks = " ".join(path.read_text() for path in paths)
-    results = {"Dataset", "Split", "NoiseReport", "AttackReport"}  # what functions return
-    assert {name for name in course_utils.__all__ if name not in notebooks} <= results
+    assert {name for name in course_utils.__all__ if name not in notebooks} <= RETURNED
 
 
 def import_with(**environment):
