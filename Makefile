@@ -1,5 +1,6 @@
 # make lab    set up and open the course in JupyterLab
 # make test   set up and run everything that can fail
+# make app    only the sliders that search noise, in a browser, for a class or a talk
 # The rest is for those who carry the course on: CONTRIBUTING.md says when to use which.
 
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3 python,\
@@ -11,13 +12,16 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions
 LAB_OPTIONS ?= $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Two files at a time; a notebook stays in one process, since its cells share a kernel.
-PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+PYTEST := $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 STRIP := $(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version"
 
-.PHONY: lab test test-stand-in check notebooks exercises results bench readme lock venv
+.PHONY: lab app test test-stand-in check notebooks exercises results bench readme lock venv
 
 lab: venv
 	$(BIN)/jupyter lab $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+app: venv
+	$(BIN)/voila $(APP_OPTIONS) notebooks/app/noise_explorer.ipynb
 
 test: venv check
 	$(PYTEST) tests notebooks exercises
@@ -29,7 +33,7 @@ check: venv
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(STRIP) --verify $(NOTEBOOKS)
+	$(STRIP) --verify $(NOTEBOOKS) notebooks/app/noise_explorer.ipynb
 
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
@@ -53,8 +57,11 @@ lock: venv
 
 venv: $(READY)
 
-$(READY): $(INSTALLED) pyproject.toml
+$(READY): $(INSTALLED) pyproject.toml tools/lab_settings.json
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# The app's button belongs into no notebook, and a class need not answer whether it wants Jupyter's news.
+	@$(BIN)/jupyter labextension disable @voila-dashboards/jupyterlab-preview
+	@mkdir -p .venv/share/jupyter/lab/settings && cp tools/lab_settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@touch $(READY)
 
 $(INSTALLED): requirements.txt

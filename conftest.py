@@ -12,11 +12,14 @@ import pytest
 # Two notebooks run side by side on two cores. With two threads each they would only wait for one another.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
+BROWSER_TIMES = Path(__file__).parent / "artefacts" / "browser_times.txt"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything starts; the workers and the kernels of the notebooks inherit what is set here."""
     if hasattr(config, "workerinput"):
         return
+    BROWSER_TIMES.unlink(missing_ok=True)
     config.stash_cache = tempfile.mkdtemp(prefix="course-cache-")
     os.environ["COURSE_CACHE_DIR"] = config.stash_cache
     if config.getoption("numprocesses", None):
@@ -27,6 +30,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """After everything, also after a failure."""
     if not hasattr(config, "workerinput"):
         shutil.rmtree(config.stash_cache, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report how long a move of a slider takes in the browser; no test depends on it."""
+    if BROWSER_TIMES.exists():
+        terminalreporter.section("from letting go of a slider to the new picture")
+        terminalreporter.write(BROWSER_TIMES.read_text())
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -1,5 +1,6 @@
 """One list of versions, and three ways in that agree with it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -71,3 +72,11 @@ def test_what_conda_does_with_pip_gives_a_course_that_runs(tmp_path):
 def run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+
+
+def test_without_a_browser_its_tests_are_left_out_and_that_is_said():
+    tests = [sys.executable, "-m", "pytest", "-rs", "--quiet", "-p", "no:cacheprovider", "tests/test_browser.py"]
+    nowhere = {**os.environ, "PATH": str(ROOT / "no" / "such" / "folder")}
+    done = subprocess.run(tests, cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "the browser tests were left out: no Chromium was found (apt install chromium)" in done.stdout

@@ -29,7 +29,9 @@ def run(path: Path) -> float:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["COURSE_CACHE_DIR"] = cache
-        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+        NotebookClient(
+            notebook, timeout=600, store_widget_state=False, resources={"metadata": {"path": path.parent}}
+        ).execute()
     seconds = time.perf_counter() - start
     for cell in notebook.cells:  # progress bars, which a slow machine shows and a fast one doesn't
         if cell.cell_type == "code":

@@ -1,0 +1,178 @@
+"""A real JupyterLab and a real Chromium for the tests: started in folders of their own, and gone afterwards."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import psutil
+from jupyter_client import BlockingKernelClient
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+ARTEFACTS = ROOT / "artefacts"  # screenshots and times; not in the repository
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SWITCHES = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+# All cells stay in the page, also those out of sight; nothing is fetched from outside.
+LAB_SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Page]:
+    """Open a page in a browser of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.set_default_timeout(60_000)
+            yield page
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def served(command: str, *options: str) -> Iterator[tuple[str, Path]]:
+    """Serve a copy of the course with `jupyter lab` or `voila`; yield the address and the folder.
+
+    Whatever happens meanwhile: in the end no process is left, and no folder.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = Path(tempfile.mkdtemp(prefix="course-browser-"))
+    try:
+        shutil.copytree(ROOT / "notebooks", folder / "notebooks")
+        shutil.copytree(ROOT / "results", folder / "results", ignore=shutil.ignore_patterns("networks"))
+        log = (folder / "log").open("w")
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command.split(), f"--port={port}", "--no-browser", *options],
+            cwd=folder, env=environment_in(folder), stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_until_there(address, server, folder / "log")
+            yield address, folder
+        finally:
+            end(server)
+            log.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+def environment_in(folder: Path) -> dict[str, str]:
+    """Keep everything that Jupyter and IPython write in this folder."""
+    for name, setting in LAB_SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(setting))
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    return {**os.environ, **{name: str(folder / place) for name, place in places.items()}}
+
+
+def wait_until_there(address: str, server: subprocess.Popen, log: Path) -> None:
+    """Ask until somebody answers."""
+    for _ in range(300):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=60)
+            return
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.2)
+    raise AssertionError(f"nobody answers at {address}: {log.read_text()}")
+
+
+def end(server: subprocess.Popen) -> None:
+    """Ask the server to go, which ends its kernels, and see that all of them went."""
+    family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
+    server.terminate()
+    _, left = psutil.wait_procs(family, timeout=20)
+    for process in left:
+        process.kill()
+    server.wait()
+    assert not left, f"these processes were left behind: {left}"
+
+
+def end_kernels(address: str) -> None:
+    """End every kernel of a server."""
+    with urllib.request.urlopen(f"{address}/api/kernels") as answer:
+        kernels = json.load(answer)
+    for kernel in kernels:
+        urllib.request.urlopen(urllib.request.Request(f"{address}/api/kernels/{kernel['id']}", method="DELETE"))
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """Write a notebook of these code cells."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
+    nbformat.write(notebook, path)
+
+
+def explorer_cell(name: str) -> str:
+    """Return the cell of a notebook of the course that shows sliders."""
+    (path,) = (ROOT / "notebooks").glob(f"{name}*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (cell,) = (cell.source for cell in cells if cell.cell_type == "code" and "\nexplore_" in f"\n{cell.source}")
+    return cell
+
+
+def open_in_lab(page: Page, address: str, path: str) -> None:
+    """Open a notebook, and wait until its kernel is there and has nothing to do."""
+    page.goto(f"{address}/lab/tree/{path}?reset")
+    wait_for_idle_kernel(page)
+
+
+def wait_for_idle_kernel(page: Page, seconds: float = 60) -> None:
+    """Wait for the status bar to say so."""
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=1_000 * seconds)
+
+
+def choose(page: Page, menu: str, entry: str) -> None:
+    """Choose an entry of JupyterLab's menu."""
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.locator(".lm-Menu-itemLabel", has_text=entry).first.click()
+
+
+def run_all_cells(page: Page, seconds: float = 60) -> None:
+    """Run the notebook from top to bottom, and wait for the last cell."""
+    choose(page, "Run", "Run All Cells")
+    page.wait_for_timeout(1_000)
+    wait_for_idle_kernel(page, seconds)
+
+
+def in_kernel(folder: Path, code: str) -> str:
+    """Run code in the one kernel of a server, beside the notebook, and return what it prints."""
+    (connection,) = (folder / "runtime").glob("kernel-*.json")
+    client = BlockingKernelClient(connection_file=str(connection))
+    client.load_connection_file()
+    client.start_channels()
+    printed: list[str] = []
+    try:
+        client.wait_for_ready(timeout=60)
+        reply = client.execute_interactive(
+            code, store_history=False, timeout=120, output_hook=lambda m: printed.append(m["content"].get("text", ""))
+        )
+    finally:
+        client.stop_channels()
+    assert reply["content"]["status"] == "ok", reply["content"]
+    return "".join(printed)
