@@ -248,7 +248,7 @@ def trained_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> kera
         epochs: how often it sees each image.
 
     Returns:
-        The trained network, compiled. Some five minutes on 2 cores for the part of CIFAR-10 in the data folder.
+        The trained network, compiled. Two to five minutes on 2 cores for the part of CIFAR-10 in the data folder.
 
     Explained in exercise 08.
     """

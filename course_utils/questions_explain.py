@@ -102,7 +102,11 @@ def quiz(answers: Any) -> Iterator[Finding]:
         for text, value in found.items()
         if abs(answers[text] - value) > min(abs(choice - value) for choice in QUIZ_CHOICES)
     ]
-    yield at_least("right answers", len(QUIZ) - len(wrong), 8, "\n  ".join(["Measured:", *wrong]), ".0f")
+    measured_values = [f"{text}: {value:.0%}" for text, value in found.items()]
+    right = len(QUIZ) - len(wrong)
+    yield at_least("right answers", right, 8, "\n  ".join(["Measured:", *wrong]), ".0f")
+    missed = ["You said otherwise:", *wrong] if wrong else []
+    yield at_least("\n  ".join([*measured_values, *missed, "So right"]), right, 8, form=".0f")
 
 
 def explanation(least: int, most: int, topics: dict[str, tuple[str, ...]]) -> Measure:
@@ -125,13 +129,26 @@ def explanation(least: int, most: int, topics: dict[str, tuple[str, ...]]) -> Me
 
 # What a text must speak of, and the words, or their beginnings, of which any will do.
 IN_SHORT = {
-    "the noise": ("noise", "pattern", "perturbation", "disturbance", "dirt"),
-    "the network": ("network", "model", "computer", "machine", "program"),
+    "the noise": ("noise", "pattern", "perturbation", "disturbance", "dirt", "smudge", "speck"),
+    "the network": ("network", "model", "classifier", "computer", "machine", "program"),
     "any image": ("image", "picture", "digit", "photo"),
 }
 IN_DETAIL = IN_SHORT | {
-    "the target class": ("target", "wanted", "chosen", "choice", "another class", "a class", "see a ", "as a "),
-    "the gradient": ("gradient", "slope", "uphill", "downhill"),
+    "the target class": (
+        *(
+            "target",
+            "wanted",
+            "chosen",
+            "choice",
+            "another class",
+            "a class",
+            "wrong answer",
+            "see a",
+            "say a",
+            "a 3",
+        ),
+    ),
+    "the gradient": ("gradient", "slope", "uphill", "downhill", "direction", "nearer", "steep", "nudge"),
 }
 IN_FULL = IN_DETAIL | {
     "the limit": ("limit", "at most", "bound"),
@@ -142,9 +159,11 @@ IN_FULL = IN_DETAIL | {
 question("10_explain", "Who does what to whom? Leave out how.", "Say that it is *one* noise for all.")(
     explanation(10, 40, IN_SHORT)
 )
-question("10_explain", "Now say how the noise is found.", "Two sentences on what, two on how, one on why.")(
-    explanation(60, 160, IN_DETAIL)
-)
+question(
+    "10_explain",
+    "What tells the search whether a pixel should become darker or lighter?",
+    "Two sentences on what, two on how, one on why.",
+)(explanation(60, 160, IN_DETAIL))
 question("10_explain", "Go through the notebooks: one or two sentences each.", "End with what is still open.")(
     explanation(250, 600, IN_FULL)
 )

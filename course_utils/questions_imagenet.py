@@ -90,7 +90,9 @@ def from_few_photographs(answer: Any) -> Iterator[Finding]:
     reason = f"{AGAIN} First the rate on the 50, then that on the test photographs."
     places = {"on the 50": photographs.train.images[:FEW], "on the test photographs": photographs.test.images}
     true = [measured(noise, images).fooling_rate for images in places.values()]
-    yield at_least("fooling rate on the 50", true[0], wanted(0.5, 0.2), "Was it searched on these 50?")
+    yield at_least(
+        "fooling rate on the 50", true[0], wanted(0.8, 0.2), "Was it searched on these 50, and only on these?"
+    )
     for place, rate, again in zip(places, rates, true, strict=True):
         yield near(f"{place}: your fooling rate", float(rate), again, 0.02, reason)
 
@@ -138,8 +140,10 @@ def hours(answer: Any) -> Iterator[Finding]:
         1_000 * 2_000 * 64 * long["away"]["seconds_per_image"] / 3_600,
     )
     for name, number, right in zip(("search", "training"), numbers, true, strict=True):
-        reason = "In hours, for a thousand classes. What is measured, and what is multiplied with what?"
-        yield near(f"hours of {name}", float(number), right, 0.02 * right, reason, ",.0f")
+        reason = (
+            "In hours (3,600 seconds), for a thousand classes. What is measured, and what is multiplied with what?"
+        )
+        yield near(f"hours of {name}", float(number), right, 0.02 * right, reason, ",.1f")
 
 
 question("09_imagenet")(reflection())

@@ -76,7 +76,11 @@ def immune_within_budget(train: Any, universal: float, single: float) -> Iterato
     """Measure what a way to train makes within the budget: the cheap looks first, the attack last."""
     forget()
     network, _ = trained_within_budget(train)
-    yield at_least("clean accuracy", clean_accuracy(network), wanted(0.95, 0.8), "It must still read clean digits.")
+    reason = (
+        "It must still read clean digits. The whole limit at once is too much for a network that cannot read yet: "
+        "notebook 06 lets it grow."
+    )
+    yield at_least("clean accuracy, 1,000 images", clean_accuracy(network), wanted(0.95, 0.8), reason)
     old = min(accuracy_under(network, noise) for noise in noise_for_the_plain_network())
     yield at_least("accuracy under noise made for the plain network", old, universal, OTHERS_NOISE)
     report = attacked(train)

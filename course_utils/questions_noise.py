@@ -138,9 +138,8 @@ def steps_until_nine_in_ten(function: Any) -> Iterator[Finding]:
     for count in (1, 100):
         steps, true = answered(function(others[-count:])), _steps_needed(others[-count:])
         reason = (
-            "We have counted anew, and got what is wanted here. One step is 0.01 for every pixel, from zero, until "
-            "90 % are taken for a 3. "
-            "Do you look at images that `add_noise` has clipped?"
+            "We have counted anew: our own number lies in that range. One step is 0.01 for every pixel, from zero, "
+            "until 90 % are taken for a 3. Do you look at images that `add_noise` has clipped?"
         )
         name = "1 image" if count == 1 else f"{count} images"
         yield near(f"your steps for {name}", float(steps), true, 2, reason, ".0f")
@@ -193,7 +192,9 @@ def success_by_limit_and_weight(table: Any) -> Iterator[Finding]:
         noise = search_for(3, noise_limit=limit, noise_l2_weight=weight)
         success = success_of(noise, 3, limit)
         what = f"your success at limit {limit} and weight {weight}"
-        reason = "We have searched and measured anew, and got what is wanted here. Rows are limits, columns weights."
+        reason = (
+            "We have searched and measured anew: our own value lies in that range. Rows are limits, columns weights."
+        )
         yield near(what, float(table[row, column]), success, 0.06, reason)
 
 

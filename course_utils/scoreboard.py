@@ -37,7 +37,11 @@ def trained_within_budget(train: Train) -> tuple[keras.Model, float]:
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
-    network = answered(train(untrained, budget(seed)))
+    batches = budget(seed)
+    network = train(untrained, batches)
+    if network is None and len(list(batches)) < BATCHES:
+        raise TypeError("your function has trained, but it returns nothing: does it end with `return network`?")
+    network = answered(network)
     if not isinstance(network, keras.Model):
         raise TypeError(f"your function must return the trained network, a Keras model, got {type(network).__name__}")
     return network, time.perf_counter() - start

@@ -156,8 +156,14 @@ def choose(page: Page, menu: str, entry: str) -> None:
 def run_all_cells(page: Page, seconds: float = 60) -> None:
     """Run the notebook from top to bottom, and wait for the last cell."""
     choose(page, "Run", "Run All Cells")
+    wait_for_all_cells(page, seconds)
+
+
+def wait_for_all_cells(page: Page, seconds: float = 60) -> None:
+    """Wait until no cell has a star any more."""
     page.wait_for_timeout(1_000)
-    wait_for_idle_kernel(page, seconds)
+    stars = "[...document.querySelectorAll('.jp-InputPrompt')].filter(one => one.textContent.includes('*'))"
+    page.wait_for_function(f"{stars}.length == 0", timeout=1_000 * seconds)
 
 
 def in_kernel(folder: Path, code: str) -> str:

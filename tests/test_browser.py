@@ -5,7 +5,7 @@ import time
 
 import browser
 import pytest
-from browser import ARTEFACTS, in_kernel, open_in_lab, run_all_cells, wait_for_idle_kernel
+from browser import ARTEFACTS, in_kernel, open_in_lab, run_all_cells
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
@@ -268,8 +268,7 @@ def test_what_goes_wrong_is_said_and_a_restart_leaves_no_ghost(page, lab):
     (folder / "second").touch()
     browser.choose(page, "Kernel", "Restart Kernel and Run All Cells")
     page.locator(".jp-Dialog .jp-mod-accept").click()
-    page.wait_for_timeout(2_000)
-    wait_for_idle_kernel(page)
+    browser.wait_for_all_cells(page)
     explorer = Explorer(page)
     assert page.locator("img.widget-image").count() == 2
     explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft"))

@@ -85,9 +85,9 @@ def test_wrong_searches_are_not(steps):
 def test_the_table_of_steps(steps):
     search, table = steps["search"], steps["table"]
     assert outcome("01_steps", 2, (search, table)).reached
-    assert_not_yet("01_steps", 2, (search, np.full_like(table, 0.5)), "anew, and got what is wanted")
-    assert_not_yet("01_steps", 2, (search, 1 - table), "anew, and got what is wanted")
-    assert_not_yet("01_steps", 2, (search, table[::-1]), "anew, and got what is wanted")
+    assert_not_yet("01_steps", 2, (search, np.full_like(table, 0.5)), "We have measured it anew")
+    assert_not_yet("01_steps", 2, (search, 1 - table), "We have measured it anew")
+    assert_not_yet("01_steps", 2, (search, table[::-1]), "We have measured it anew")
     assert_not_yet("01_steps", 2, (search, 0.9 * table + 0.1), "without the 3s")
     assert_not_yet("01_steps", 2, (search, table[..., 0]), "must have the shape (4, 6, 3)")
     assert outcome("01_steps", 2, (search, ...)).state == "not attempted"

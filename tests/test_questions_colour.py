@@ -89,7 +89,15 @@ def test_fresh_noise_for_both(colour):
         "over the limit": ((1.5 * noise, accuracies), "largest |noise|"),
         "the networks in another order": ((noise, accuracies[::-1]), "plain, your value at ["),
         "clean accuracy everywhere": ((noise, clean), "plain, your value at ["),
-        "none at all": ((0 * noise, clean), "plain: lowest accuracy under yours"),
+        "none at all": ((0 * noise, clean), "values in which the noise of the two networks differs"),
+        "none for the immune one": (
+            (noise * [[[[[1]]]], [[[[0]]]]], np.stack([accuracies[0], clean[1]])),
+            "immune: lowest accuracy under yours",
+        ),
+        "that of the plain one for both": (
+            (noise[[0, 0]], left_by(colour, noise[[0, 0]])),
+            "not taken over from `plain`",
+        ),
         "a quarter of the limit": ((weak, left_by(colour, weak)), "plain: lowest accuracy under yours"),
         "a table for one": ((noise, accuracies[0]), "must have the shape (2, 3)"),
         "a text": (("noise", accuracies), "must be numbers"),

@@ -119,9 +119,9 @@ def test_the_attack_on_single_images(single):
 def test_the_table_over_limits(single):
     attack, table = single["attack"], single["table"]
     assert outcome("06_single_images", 2, (attack, table)).reached
-    assert_not_yet("06_single_images", 2, (attack, table.T), "anew, and got what is wanted")
-    assert_not_yet("06_single_images", 2, (attack, table[::-1]), "anew, and got what is wanted")
-    assert_not_yet("06_single_images", 2, (attack, np.ones((4, 4))), "anew, and got what is wanted")
+    assert_not_yet("06_single_images", 2, (attack, table.T), "We have measured it anew")
+    assert_not_yet("06_single_images", 2, (attack, table[::-1]), "We have measured it anew")
+    assert_not_yet("06_single_images", 2, (attack, np.ones((4, 4))), "We have measured it anew")
     assert_not_yet("06_single_images", 2, (attack, table[:3]), "must have the shape (4, 4)")
     assert_not_yet("06_single_images", 2, (lambda *about: 0 * about[1], table), "accuracy that your noise leaves")
     assert_not_yet("06_single_images", 2, (lambda *about: 2 * attack(*about), table), "largest |noise|")
@@ -172,8 +172,8 @@ def test_networks_of_ones_own(networks):
 def test_found_on_one_tested_on_another(networks):
     everyone, noise, table = networks["everyone"], networks["all_noise"], networks["table"]
     assert outcome("07_another_network", 2, (everyone, noise, table)).reached
-    assert_not_yet("07_another_network", 2, (everyone, noise, table.T), "anew, and got what is wanted")
-    assert_not_yet("07_another_network", 2, (everyone, noise, np.eye(len(table))), "anew, and got what is wanted")
+    assert_not_yet("07_another_network", 2, (everyone, noise, table.T), "We have measured it anew")
+    assert_not_yet("07_another_network", 2, (everyone, noise, np.eye(len(table))), "We have measured it anew")
     assert_not_yet("07_another_network", 2, (everyone, 1.3 * np.array(noise), table), "largest |noise|")
     assert_not_yet("07_another_network", 2, (everyone, 0 * np.array(noise), table), "Was it made on this network?")
     for unfilled in ((everyone, noise, ...), (everyone, ..., ...), ({**everyone, "mine": ...}, noise, table)):
