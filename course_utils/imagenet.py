@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course_utils.cifar import CLASSES
 from course_utils.data import impatience, in_data_folder, stand_in_is_wanted
+from course_utils.networks import InTrainingOnly
 from course_utils.photographs import imagenet_classes
 from course_utils.results import finished_network
 
@@ -79,7 +80,8 @@ def _with_preprocessing(name: str, side: int, weights: str) -> keras.Model:
 def _stand_in(name: str, side: int, reason: str) -> keras.Model:
     print(f"{name} is not at hand ({reason}). The course's network for CIFAR-10 stands in for it, with ten classes.")
     smaller = layers.Resizing(32, 32, antialias=True)
-    return keras.Sequential([keras.Input((side, side, 3)), smaller, finished_network("cifar")], name="stand_in")
+    # Resizing, too, takes a plain call for training, and hands that on to what follows.
+    return InTrainingOnly([keras.Input((side, side, 3)), smaller, finished_network("cifar")], name="stand_in")
 
 
 def decode_predictions(logits: np.ndarray, top: int = 5) -> list[list[tuple[str, float]]]:

@@ -237,3 +237,11 @@ def test_never_all_of_them_are_decoded_at_once(folder, averages, monkeypatch):
     evaluate_noise(averages, images, None, np.zeros((32, 32, 3), np.float32), None, 0.3)
     assert max(taken) <= 30
     assert sum(taken) >= 700
+
+
+def test_a_plain_call_of_the_stand_in_varies_nothing(monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", "stand-in")
+    network, images = imagenet_network(), np.random.default_rng(0).uniform(size=(4, 224, 224, 3)).astype(np.float32)
+    expected = network.predict(images, verbose=0)
+    for _ in range(2):  # a call that counts as training would also change the network
+        np.testing.assert_allclose(network(images), expected, atol=1e-4)
