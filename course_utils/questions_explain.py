@@ -133,21 +133,12 @@ IN_SHORT = {
     "the network": ("network", "model", "classifier", "computer", "machine", "program"),
     "any image": ("image", "picture", "digit", "photo"),
 }
+AIMED = (
+    *("target", "wanted", "chosen", "choice", "another class", "a class", "wrong answer"),
+    *("see a", "say a", "a 3"),
+)
 IN_DETAIL = IN_SHORT | {
-    "the target class": (
-        *(
-            "target",
-            "wanted",
-            "chosen",
-            "choice",
-            "another class",
-            "a class",
-            "wrong answer",
-            "see a",
-            "say a",
-            "a 3",
-        ),
-    ),
+    "the target class": AIMED,
     "the gradient": ("gradient", "slope", "uphill", "downhill", "direction", "nearer", "steep", "nudge"),
 }
 IN_FULL = IN_DETAIL | {

@@ -39,7 +39,7 @@ def trained_within_budget(train: Train) -> tuple[keras.Model, float]:
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
     batches = budget(seed)
     network = train(untrained, batches)
-    if network is None and len(list(batches)) < BATCHES:
+    if network is None and sum(1 for _ in batches) < BATCHES:
         raise TypeError("your function has trained, but it returns nothing: does it end with `return network`?")
     network = answered(network)
     if not isinstance(network, keras.Model):
