@@ -38,6 +38,7 @@ check: venv
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
 	$(STRIP) $(NOTEBOOKS)
+	$(BIN)/python tools/make_exercises.py
 
 exercises: venv
 	$(BIN)/python tools/make_exercises.py

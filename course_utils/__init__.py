@@ -91,10 +91,10 @@ from course_utils.results import (  # noqa: E402
     finished_network,
     kept_network,
     start_notebook,
-    stored_result,
 )
 from course_utils.scoreboard import Scoreboard  # noqa: E402
 from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
+from course_utils.stored import spread, stored_result  # noqa: E402
 from course_utils.views import (  # noqa: E402
     accuracies_by_limit,
     search_step_by_step,
@@ -148,6 +148,7 @@ __all__ = [
     "questions",
     "reattack",
     "search_step_by_step",
+    "spread",
     "start_notebook",
     "stored_result",
     "train_certified",

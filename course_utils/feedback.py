@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course_utils.results import MEASURED
+
 import nbformat
 import numpy as np
 
@@ -156,6 +158,7 @@ class Question:
             return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
         except Exception as error:  # whatever a reader's code may do
             return Outcome("not yet", f"✗ Not yet. It cannot be measured: {_in_words(error)}")
+        MEASURED.extend((f"{self.number}: {finding.text}", float(finding.value)) for finding in findings)
         return Outcome("reached", "✓ Reached. " + "\n  ".join(map(str, findings)))
 
     def hint(self) -> None:

@@ -10,7 +10,7 @@ from course_utils.feedback import Finding, answered, as_array, at_least, near
 from course_utils.imagenet import imagenet_network
 from course_utils.photographs import SIDE, load_imagenet_samples
 from course_utils.questions import AGAIN, question, reflection, within
-from course_utils.results import stored_result
+from course_utils.stored import stored_result
 
 import keras
 import numpy as np

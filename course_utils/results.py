@@ -1,31 +1,28 @@
 """Text and facts held together: how a notebook starts, what it claims, and the networks that it keeps."""
 
-import contextlib
 import hashlib
 import inspect
 import json
 import math
 import os
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from course_utils.data import Dataset, load_mnist, using_stand_in
 from course_utils.networks import convolutional_network
+from course_utils.stored import RESULTS, band, beside, claimed_before, replacing, spread, stored_result
 
 import keras
 import numpy as np
 import pooch
 import tensorflow as tf
 
-RESULTS = Path(__file__).parent.parent / "results"
-NOTEBOOK_TIMES = RESULTS / "notebook_times.json"
-SOLUTION = "solution "  # stands before the name of an exercise in notebook_times.json
+SOLUTION = "solution "  # stands before the name of an exercise in the times of the notebooks
 FINISHED = RESULTS / "networks"
 HASHES = FINISHED / "hashes.json"
+MEASURED: list[tuple[str, float]] = []  # what this notebook has claimed, and what its checks have found
 
 
 def start_notebook() -> int:
@@ -66,7 +63,7 @@ def expected_minutes() -> dict[str, float]:
 
     Explained in notebook 00.
     """
-    kept = json.loads(NOTEBOOK_TIMES.read_text())
+    kept = stored_result("notebook_times")
     ratio = seconds_for_training() / kept["seconds_for_training"]
     notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
     return {name: ratio * seconds / 60 for name, seconds in notebooks.items()}
@@ -91,17 +88,21 @@ def claim(
     high: float = math.inf,
     form: str = ".1%",
     stand_in: bool | None = None,
+    result: str = "",
 ) -> None:
     """Hold a sentence of the text against the number that was measured.
 
-    Prints the sentence with ✓ and the value. On stand-in data it only says of what the text speaks.
+    Prints the sentence with ✓ and the value, and beside it between which values it lay when `make results` ran this
+    notebook with several seeds. On stand-in data it only says of what the text speaks.
 
     Args:
-        text: the sentence.
+        text: the sentence. No two claims of the course have the same.
         value: the number measured.
         low, high: the smallest and the largest value for which the sentence is true. At least one is needed.
         form: how Python formats the value; shares are shown as percentages.
         stand_in: whether what was measured is a stand-in; when left out, whether the digits are.
+        result: the stored result that tells how far this number spreads, for `spread`; when left out, the number
+            that this very claim had with each seed.
 
     Raises:
         AssertionError: on real data, when the value is outside, or NaN.
@@ -111,13 +112,15 @@ def claim(
     """
     if low == -math.inf and high == math.inf:
         raise ValueError("claim needs low or high: without them it could not fail")
-    shown, holds = format(value, form), low <= value <= high
-    allowed = f"{format(low, form)} to {format(high, form)}"
+    MEASURED.append((text, float(value)))
+    shown, allowed = format(value, form), f"{format(low, form)} to {format(high, form)}"
+    others = spread(result) if result else claimed_before().get(text, [])
     if using_stand_in() if stand_in is None else stand_in:
         real = "MNIST" if stand_in is None else "the real data"
-        print(f"· {text}: {shown} here (the text speaks of {real}: {allowed})")
-    elif holds:
-        print(f"✓ {text}: {shown}")
+        there = "".join(f"; {words}" for words in [band(others, form)] if words)
+        print(f"· {text}: {shown} here (the text speaks of {real}: {allowed}{there})")
+    elif low <= value <= high:
+        print(f"✓ {text}: {shown}" + beside(value, others, form))
     else:
         raise AssertionError(f"The text says: {text}. Measured: {shown}, but {allowed} was claimed.")
 
@@ -147,27 +150,6 @@ def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, 
         _write_network(network, path)
     keras.utils.set_random_seed(seed)
     return network
-
-
-def stored_result(name: str) -> dict[str, Any]:
-    """Return what `make results` measured in an experiment with its first seed, from results/.
-
-    Args:
-        name: such as "worst_noise".
-
-    Returns:
-        The numbers by name, as the experiment wrote them.
-
-    Raises:
-        ValueError: there is no result of that name.
-
-    Explained in notebook 05.
-    """
-    stored = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    values = {stem: kept["values"] for stem, kept in stored.items() if "values" in kept}
-    if name not in values:
-        raise ValueError(f"there is no stored result {name!r}: the names are {', '.join(values)}")
-    return values[name][0]
 
 
 def finished_network(name: str) -> keras.Model:
@@ -203,19 +185,18 @@ def keep_finished_network(network: keras.Model, name: str) -> None:
     path = FINISHED / f"{name}.keras"
     without_optimizer = network.__class__.from_config(network.get_config())
     without_optimizer.set_weights(network.get_weights())
+    if path.exists() and _same_weights(_read_network(path), without_optimizer):
+        return  # files of equal networks differ in their dates, and the repository would grow for nothing
     _write_network(without_optimizer, path)
     hashes = json.loads(HASHES.read_text()) if HASHES.exists() else {}
     hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     HASHES.write_text(json.dumps(dict(sorted(hashes.items())), indent=2) + "\n")
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a place to write a new file to, and then move it to `path`: it is there whole, or stays as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        yield Path(folder) / path.name
-        os.replace(Path(folder) / path.name, path)
+def _same_weights(one: keras.Model | None, other: keras.Model) -> bool:
+    if one is None or one.get_config() != other.get_config():
+        return False
+    return all(map(np.array_equal, one.get_weights(), other.get_weights()))
 
 
 def cache_folder() -> Path:

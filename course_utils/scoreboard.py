@@ -10,7 +10,8 @@ from course_utils.attacks import AttackReport, reattack
 from course_utils.data import load_mnist
 from course_utils.feedback import answered
 from course_utils.networks import convolutional_network, course_network
-from course_utils.results import cache_folder, chosen_seed, kept_network, replacing, stored_result
+from course_utils.results import cache_folder, chosen_seed, kept_network
+from course_utils.stored import replacing, stored_result
 
 import keras
 import numpy as np

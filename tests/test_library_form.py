@@ -19,7 +19,7 @@ TREES = {path.stem: ast.parse(path.read_text()) for path in MODULES}
 FLOORS = [
     *("checks", "data", "cifar", "photographs", "gradients", "networks", "noise", "search", "evaluation", "attacks"),
     *("training", "immunity", "certificates"),
-    *("results", "colour", "imagenet", "plots", "views", "widgets"),
+    *("stored", "results", "colour", "imagenet", "plots", "views", "widgets"),
     *("feedback", "scoreboard", "questions"),
     *("questions_noise", "questions_immunity", "questions_networks", "questions_cifar", "questions_imagenet"),
     "questions_explain",

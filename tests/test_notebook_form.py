@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from course_utils.results import NOTEBOOK_TIMES
+from course_utils.stored import stored_result
 
 import nbformat
 import pytest
@@ -154,7 +154,7 @@ def test_only_magics_that_exist_and_code_that_parses(notebook):
 
 def test_the_minutes_it_promises_are_those_that_were_measured(name, notebook):
     promised = float(re.search(r"\*Time:\* about (\d+) minutes?", notebook.cells[0].source)[1])
-    kept = json.loads(NOTEBOOK_TIMES.read_text())
+    kept = stored_result("notebook_times")
     measured = kept["seconds"][name] * ORDINARY_LAPTOP / kept["seconds_for_training"] / 60
     assert measured <= 3.05, "no notebook may take more than three minutes"
     assert measured - 0.5 <= promised <= measured + 1

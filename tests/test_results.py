@@ -12,7 +12,6 @@ from course_utils import (
     load_mnist,
     results,
     start_notebook,
-    stored_result,
 )
 
 import keras
@@ -50,6 +49,44 @@ def test_a_claim_about_other_data_knows_whether_these_are_real(real_data, capsys
     assert "50.0% here (the text speaks of the real data: 70.0% to 80.0%)" in capsys.readouterr().out
     with pytest.raises(AssertionError, match="three in four"):
         claim("three in four photographs", 0.5, 0.7, 0.8, stand_in=False)
+
+
+@pytest.fixture
+def five_seeds(monkeypatch):
+    monkeypatch.setattr(results, "claimed_before", lambda: {"nine in ten fall": [0.951, 0.953, 0.958]})
+    monkeypatch.setattr(results, "spread", {"network/accuracy": [0.5, 0.7]}.get)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.952, "✓ nine in ten fall: 95.2% (three seeds 95.1% – 95.8%)\n"),
+        (0.9506, "✓ nine in ten fall: 95.1% (three seeds 95.1% – 95.8%)\n"),
+        (0.94, "✓ nine in ten fall: 94.0% (three seeds 95.1% – 95.8%; yours is outside"),
+    ],
+)
+def test_a_claim_shows_the_band_of_several_seeds(real_data, five_seeds, capsys, value, said):
+    claim("nine in ten fall", value, 0.9, 0.99)
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_a_claim_about_a_training_takes_the_band_from_its_result(real_data, five_seeds, capsys):
+    claim("nine in ten fall", 0.6, 0.5, 1, result="network/accuracy")
+    assert capsys.readouterr().out == "✓ nine in ten fall: 60.0% (two seeds 50.0% – 70.0%)\n"
+
+
+def test_on_the_stand_in_the_band_is_that_of_the_real_data(monkeypatch, five_seeds, capsys):
+    monkeypatch.setattr(results, "using_stand_in", lambda: True)
+    claim("nine in ten fall", 0.4, 0.9, 0.99)
+    assert capsys.readouterr().out == (
+        "· nine in ten fall: 40.0% here (the text speaks of MNIST: 90.0% to 99.0%; three seeds 95.1% – 95.8%)\n"
+    )
+
+
+def test_what_was_claimed_is_written_down(real_data, monkeypatch):
+    monkeypatch.setattr(results, "MEASURED", [])
+    claim("nine in ten fall", np.float32(0.5), 0, 1)
+    assert results.MEASURED == [("nine in ten fall", 0.5)]
 
 
 def test_a_claim_that_could_not_fail_is_refused(real_data):
@@ -187,6 +224,16 @@ def test_a_finished_network_comes_back_as_it_was(finished, random_network, rando
     )
 
 
+def test_an_equal_network_keeps_its_file_and_another_replaces_it(finished, random_network):
+    before = (finished / "one.keras").read_bytes()
+    results.keep_finished_network(random_network, "one")
+    assert (finished / "one.keras").read_bytes() == before
+    other = keras.models.clone_model(random_network)
+    results.keep_finished_network(other, "one")
+    assert (finished / "one.keras").read_bytes() != before
+    assert same(finished_network("one"), other)
+
+
 def test_a_finished_network_that_was_changed_is_refused(finished):
     with (finished / "one.keras").open("ab") as file:
         file.write(b"x")
@@ -208,24 +255,3 @@ def test_the_finished_networks_are_those_that_were_made_and_small():
     assert sum(file.stat().st_size for file in files) <= 12e6
     for name in hashes:
         assert finished_network(name).output_shape == (None, 10)
-
-
-def test_a_stored_result_is_what_the_first_seed_gave(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    (tmp_path / "one.json").write_text(json.dumps({"values": [{"accuracy": 0.5}, {"accuracy": 0.7}]}))
-    (tmp_path / "times.json").write_text(json.dumps({"seconds": 1}))
-    assert stored_result("one") == {"accuracy": 0.5}
-    for name in ("times", "two", "../one"):
-        with pytest.raises(ValueError, match=r"there is no stored result .*: the names are one$"):
-            stored_result(name)
-
-
-def test_every_stored_result_says_what_made_it():
-    stored = {path.stem: json.loads(path.read_text()) for path in results.RESULTS.glob("*.json")}
-    made = {name: kept for name, kept in stored.items() if "made_by" in kept}
-    assert {"plain", "in_turn_twice", "interleaved", "worst_noise"} <= set(made)
-    for name, kept in made.items():
-        assert isinstance(kept["values"], list), name
-        assert {"function", "source", "seed", "data", "cores", "tensorflow", "keras"} <= set(kept["made_by"]), name
-        for value in kept["values"]:
-            assert value.get("believable", True), name

@@ -1,0 +1,508 @@
+"""The long experiments that `make results` runs: each is one function of the seed, as the notebooks show it."""
+
+import ast
+import inspect
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from course_utils import (
+    Dataset,
+    TwoTierNetwork,
+    add_noise,
+    attacks,
+    certifiable_network,
+    certificates,
+    certified_accuracy,
+    cifar_network,
+    colour,
+    convolutional_network,
+    course_network,
+    evaluate_noise,
+    evaluation,
+    find_universal_noise,
+    gradients,
+    imagenet,
+    immunise,
+    immunise_in_turn,
+    immunise_interleaved,
+    immunity,
+    kept_network,
+    load_cifar10,
+    load_imagenet_samples,
+    load_mnist,
+    noise,
+    reattack,
+    scoreboard,
+    search,
+    train_certified,
+    train_on_worst_noise,
+    trained_cifar_network,
+    training,
+    with_contrast,
+)
+from course_utils.evaluation import classes_seen
+from course_utils.networks import InTrainingOnly, copy_of
+from course_utils.photographs import imagenet_classes
+from course_utils.results import keep_finished_network
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+NETWORKS = (convolutional_network, course_network, copy_of, TwoTierNetwork)
+LIBRARY = (*NETWORKS, noise, evaluation, gradients, search, attacks, immunity)
+Run = Callable[[int], dict[str, Any]]
+MNIST = load_mnist()
+LIMIT = 0.35
+IMAGE_GRADIENT = tf.function(gradients.image_gradient)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `make results` runs once for each seed.
+
+    Attributes:
+        run: takes a seed and returns the numbers.
+        what: in words.
+        made_by: where it stands.
+        seeds: how many, from 0.
+        source: of all that its numbers depend on.
+        data: what it speaks of.
+    """
+
+    run: Callable[[int], dict[str, Any]]
+    what: str
+    made_by: str
+    seeds: int
+    source: Callable[[], str]
+    data: Callable[[], Dataset]
+
+
+EXPERIMENTS: dict[str, Experiment] = {}
+
+
+def experiment(*parts: Any, seeds: int = 5, data: Callable[[], Dataset] = load_mnist) -> Callable[[Run], Run]:
+    """Enter a function under its own name, with the parts of the library that it depends on besides LIBRARY."""
+
+    def enter(run: Run) -> Run:
+        what = (run.__doc__ or "").splitlines()[0]
+        source = partial(source_of, *LIBRARY, accuracies, attacked, trained, numbers_of, *parts, run)
+        EXPERIMENTS[run.__name__] = Experiment(
+            run, what, f"tools/experiments.py: {run.__name__}", seeds, source, data
+        )
+        return run
+
+    return enter
+
+
+def machine() -> dict[str, Any]:
+    """Return what else may change a number: cores and versions."""
+    packages = {package: version(package) for package in ("tensorflow", "keras", "numpy")}
+    return {"cores": os.cpu_count(), "python": platform.python_version(), **packages}
+
+
+def source_of(*parts: Any) -> str:
+    """Return the code of modules, classes and functions in a form that neither comments nor docstrings change."""
+    return "".join(without_docstrings(inspect.getsource(part)) for part in parts)
+
+
+def without_docstrings(source: str) -> str:
+    """Return the tree of a source without its docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def attacked(network: keras.Model, seed: int, limit: float = LIMIT, full_on: Sequence[int] = (0,)) -> dict[str, Any]:
+    """Attack, helped by noise from another plain network: quickly with every seed, and with some in full."""
+    other = kept_network(course_network, MNIST, seed + 1)
+    numbers: dict[str, Any] = {"clean_accuracy": accuracies(network, np.zeros((1, 28, 28, 1), np.float32))[0]}
+    for strength in ("quick", "full") if seed in full_on else ("quick",):
+        report = reattack(network, MNIST, limit, strength=strength, other_network=other, seed=seed)
+        print(report)
+        numbers[strength] = numbers_of(report)
+    return numbers
+
+
+def numbers_of(report: attacks.AttackReport) -> dict[str, Any]:
+    """Return the numbers of a report, and whether they can be believed."""
+    numbers = {name: value for name, value in vars(report).items() if name != "all_noise"}
+    return {**numbers, "believable": report.believable}
+
+
+def trained(
+    name: str | None, seed: int, train: Callable[[], keras.Model], measure: Callable[..., dict[str, Any]] = attacked
+) -> dict[str, Any]:
+    """Train, measure, and return the numbers with the seconds of the training.
+
+    The network of seed 0 is kept under the name, unless that is None.
+    """
+    start = time.perf_counter()
+    network = train()
+    seconds = time.perf_counter() - start
+    if name and seed == 0:
+        keep_finished_network(network, name)
+    return {"training_seconds": round(seconds, 1), **measure(network, seed)}
+
+
+def accuracies(network: keras.Model, all_noise: np.ndarray) -> list[float]:
+    """Accuracy on the test images under each noise."""
+    test = MNIST.test
+    reports = [evaluate_noise(network, test.images, test.labels, noise, None, LIMIT) for noise in all_noise]
+    return [round(report.accuracy, 4) for report in reports]
+
+
+def in_turn(seed: int, rounds: int) -> dict[str, Any]:
+    """Immunise against all classes in turn, and write down every round."""
+    table: list[dict[str, Any]] = []
+    seconds_of_watching = 0.0
+
+    def watch(network: keras.Model, noise: np.ndarray, target: int, when: str) -> None:
+        nonlocal seconds_of_watching
+        start = time.perf_counter()
+        (noisy,), (clean,) = accuracies(network, noise[None]), accuracies(network, np.zeros_like(noise)[None])
+        table.append({"target_class": target, "when": when, "noisy": noisy, "clean": clean})
+        seconds_of_watching += time.perf_counter() - start
+
+    name = f"in_turn_{rounds}"
+    plain = kept_network(course_network, MNIST, seed)
+    numbers = trained(
+        name,
+        seed,
+        lambda: immunise_in_turn(
+            plain, MNIST.train.images, MNIST.train.labels, noise_limit=LIMIT, rounds=rounds, seed=seed, watch=watch
+        ),
+    )
+    numbers["training_seconds"] = round(numbers["training_seconds"] - seconds_of_watching, 1)
+    return {**numbers, "rounds": table}
+
+
+@experiment()
+def plain(seed: int) -> dict[str, Any]:
+    """The course's network, without any immunity; and the success of noise for each class."""
+    network, test = kept_network(course_network, MNIST, seed), MNIST.test
+    found = find_universal_noise(network, MNIST.train.images, range(10), LIMIT, seed=seed)
+    reports = [
+        evaluate_noise(network, test.images, test.labels, noise, target, LIMIT) for target, noise in enumerate(found)
+    ]
+    return {"success": [round(report.success_rate or 0.0, 4) for report in reports], **attacked(network, seed)}
+
+
+@experiment(training)
+def without_noise(seed: int) -> dict[str, Any]:
+    """Trained as long as `worst_noise`, but on clean images only: what clean accuracy is there to lose?"""
+    on_clean_images = training.Training(convolutional_network(), LIMIT)
+    images, labels = MNIST.train.images, MNIST.train.labels
+    return trained(None, seed, lambda: training.fit(on_clean_images, images, labels, 3_000, seed, 4e-3))
+
+
+@experiment(in_turn)
+def in_turn_once(seed: int) -> dict[str, Any]:
+    """Tutorial #12: all ten classes, one round each."""
+    return in_turn(seed, rounds=1)
+
+
+@experiment(in_turn)
+def in_turn_twice(seed: int) -> dict[str, Any]:
+    """Tutorial #12: all ten classes, two rounds running for each."""
+    return in_turn(seed, rounds=2)
+
+
+@experiment()
+def one_target_each(seed: int) -> dict[str, Any]:
+    """Ten networks, each immunised twice against one class, and each attacked afresh with noise for every class."""
+    plain = kept_network(course_network, MNIST, seed)
+    table = []
+    for target in range(10):
+        network = immunise(plain, MNIST.train.images, MNIST.train.labels, target, LIMIT, rounds=2, seed=seed)
+        fresh = find_universal_noise(
+            network, MNIST.train.images, range(10), LIMIT, steps=60, batch_size=32, seed=seed
+        )
+        table.append(accuracies(network, fresh))
+    return {"accuracy": table}
+
+
+def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model:
+    """Train on images of which every other one carries noise for the target, as notebook 06 does."""
+    network = copy_of(plain)
+    (noise,) = find_universal_noise(plain, MNIST.train.images, target, LIMIT, seed=seed)
+    chosen = np.random.default_rng(seed).integers(len(MNIST.train), size=100 * 64)
+    images = MNIST.train.images[chosen]
+    images[::2] = add_noise(images[::2], noise)
+    network.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(images, MNIST.train.labels[chosen], batch_size=64, verbose=0)
+    return network
+
+
+@experiment(immunised_on_half)
+def two_tiers(seed: int) -> dict[str, Any]:
+    """The tutorial's second idea: eleven networks. Attacked quickly only, since each step runs all of them."""
+    plain = kept_network(course_network, MNIST, seed)
+    return trained(
+        None,
+        seed,
+        lambda: TwoTierNetwork(plain, [immunised_on_half(plain, target, seed) for target in range(10)]),
+        partial(attacked, full_on=()),
+    )
+
+
+@experiment(training)
+def interleaved(seed: int) -> dict[str, Any]:
+    """The tutorial's first idea: ten noises and the weights move together."""
+    return trained(
+        "interleaved",
+        seed,
+        lambda: immunise_interleaved(
+            convolutional_network(), MNIST.train.images, MNIST.train.labels, LIMIT, seed=seed
+        ),
+    )
+
+
+@experiment(training)
+def worst_noise(seed: int) -> dict[str, Any]:
+    """Each image's own worst noise, every argument at its default."""
+    return trained(
+        "worst_noise",
+        seed,
+        lambda: train_on_worst_noise(convolutional_network(), MNIST.train.images, MNIST.train.labels, seed=seed),
+        partial(attacked, full_on=range(5)),
+    )
+
+
+@experiment(training)
+def worst_noise_small_steps(seed: int) -> dict[str, Any]:
+    """Each image's own worst noise, in three small steps."""
+    return trained(
+        "worst_noise_small_steps",
+        seed,
+        lambda: train_on_worst_noise(
+            convolutional_network(), MNIST.train.images, MNIST.train.labels, small_steps=3, seed=seed
+        ),
+    )
+
+
+@experiment(with_contrast)
+def contrast(seed: int) -> dict[str, Any]:
+    """High contrast before the course's network, and no training at all."""
+    return attacked(with_contrast(kept_network(course_network, MNIST, seed)), seed)
+
+
+class OneStepFromZero(training.Training):
+    """What not to do: one step for the noise, always from zero. As in notebook 06."""
+
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Add one step of noise to the batch, and train on the noisy images."""
+        images, labels = data
+        grown = tf.cast(self.optimizer.iterations, tf.float32) / 800
+        noise = grown * self.noise_limit * tf.sign(gradients.image_gradient(self.network, images, labels))
+        return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
+
+
+def curve_of(model: training.Training, seed: int, part: int = 40 * 64) -> list[dict[str, float]]:
+    """Train while the limit grows: accuracy under one step of noise from zero, and under ten small ones."""
+    keras.utils.set_random_seed(seed)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
+    images, labels = MNIST.train.images, MNIST.train.labels
+    curve = []
+    for first in range(0, 20 * part, part):
+        model.fit(images[first : first + part], labels[first : first + part], batch_size=64, verbose=0)
+        limit = LIMIT * (first + part) / (20 * part)
+        own, ten = (accuracy_after(model.network, limit, steps) for steps in (1, 10))
+        curve.append({"noise_limit": round(limit, 4), "one_step": own, "ten_small_steps": ten})
+    return curve
+
+
+def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 1_000) -> float:
+    """Accuracy on test images, each under its own noise: so many steps up the gradient, from zero."""
+    images, labels = MNIST.test.images[:count], MNIST.test.labels[:count]
+    noise = np.zeros_like(images)
+    for _ in range(steps):
+        gradient = IMAGE_GRADIENT(network, tf.constant(add_noise(images, noise)), tf.constant(labels))
+        noise += limit * min(1, 2.5 / steps) * np.sign(gradient)
+        noise = np.clip(noise, -limit, limit)
+    return round(float(np.mean(classes_seen(network, add_noise(images, noise)) == labels)), 4)
+
+
+@experiment(training, OneStepFromZero, curve_of, accuracy_after)
+def one_step(seed: int) -> dict[str, Any]:
+    """Trained on one step of noise that starts from zero, and on two from a random start, as `worst_noise`."""
+    curve = curve_of(OneStepFromZero(convolutional_network(), LIMIT), seed)
+    return {
+        "curve": curve,
+        "two_steps": curve_of(immunity._OnWorstNoise(convolutional_network(), LIMIT, 2, 0.0, 800), seed),
+    }
+
+
+def certified(
+    name: str, seed: int, limit: float, trained_at: float, network: keras.Model | None = None
+) -> dict[str, Any]:
+    """Train for a proof at `limit`, and measure between which two numbers the truth lies there."""
+
+    def measure(network: keras.Model, seed: int) -> dict[str, Any]:
+        images, labels = MNIST.test.images, MNIST.test.labels
+        numbers = {
+            "trained_at": trained_at,
+            "certified_accuracy": certified_accuracy(network, images, labels, limit),
+            # of those images that are attacked one by one, so that the two can be compared
+            "certified_of_attacked": certified_accuracy(network, images[:1_000], labels[:1_000], limit),
+        }
+        return numbers | attacked(network, seed, limit=limit)
+
+    images, labels = MNIST.train.images, MNIST.train.labels
+    return trained(
+        name,
+        seed,
+        lambda: train_certified(network or certifiable_network(), images, labels, trained_at, seed=seed),
+        measure,
+    )
+
+
+@experiment(certified, training, certificates, certifiable_network)
+def certified_1(seed: int) -> dict[str, Any]:
+    """For a proof at 0.1."""
+    return certified("certified_1", seed, 0.1, 0.2)
+
+
+@experiment(certified, training, certificates, certifiable_network)
+def certified_2(seed: int) -> dict[str, Any]:
+    """For a proof at 0.2."""
+    return certified("certified_2", seed, 0.2, 0.28)
+
+
+@experiment(certified, training, certificates, certifiable_network)
+def certified_3(seed: int) -> dict[str, Any]:
+    """For a proof at 0.3."""
+    return certified("certified_3", seed, 0.3, 0.36)
+
+
+@experiment(certified, training, certificates, certifiable_network, with_contrast)
+def certified_3_contrast(seed: int) -> dict[str, Any]:
+    """For a proof at 0.3, behind high contrast."""
+    return certified("certified_3_contrast", seed, 0.3, 0.37, with_contrast(certifiable_network()))
+
+
+@experiment(training)
+def small_budget(seed: int) -> dict[str, Any]:
+    """The course's ways with the budget of exercise 5: the first rows of its scoreboard."""
+    images, labels, steps = MNIST.train.images, MNIST.train.labels, scoreboard.BATCHES
+    ways = {
+        "without noise": lambda network: training.fit(training.Training(network, LIMIT), images, labels, steps, seed),
+        "interleaved": lambda network: immunise_interleaved(network, images, labels, steps=steps, seed=seed),
+        "worst noise, 1 step": lambda network: train_on_worst_noise(
+            network, images, labels, small_steps=1, steps=steps, seed=seed
+        ),
+        "worst noise, 2 steps": lambda network: train_on_worst_noise(network, images, labels, steps=steps, seed=seed),
+        "worst noise, 3 steps": lambda network: train_on_worst_noise(
+            network, images, labels, small_steps=3, steps=steps, seed=seed
+        ),
+    }
+    rows = {}
+    for name, way in ways.items():
+        keras.utils.set_random_seed(seed)
+        numbers = trained(None, seed, partial(way, convolutional_network()), partial(attacked, full_on=()))
+        rows[name] = {column: (numbers | numbers["quick"])[column] for column in scoreboard.COLUMNS}
+    return rows
+
+
+def attacked_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
+    """Attack a network for CIFAR-10 at 8 of 255, and search noise for all classes at three limits."""
+    cifar, levels = load_cifar10(), (4, 8, 16)
+    report = reattack(network, cifar, colour.LIMIT, seed=seed)
+    print(report)
+    success = {}
+    for limit in levels:
+        found = find_universal_noise(network, cifar.train.images, range(10), limit / 255, steps=60, seed=seed)
+        reports = [
+            evaluate_noise(network, cifar.test.images, cifar.test.labels, noise, target, limit / 255)
+            for target, noise in enumerate(found)
+        ]
+        success[str(limit)] = [round(report.success_rate or 0.0, 4) for report in reports]
+    return {"quick": numbers_of(report), "success": success}
+
+
+@experiment(attacked_in_colour, InTrainingOnly, cifar_network, trained_cifar_network, seeds=3, data=load_cifar10)
+def cifar(seed: int) -> dict[str, Any]:
+    """The network for CIFAR-10, as it is trained without any noise."""
+    return trained("cifar", seed, lambda: trained_cifar_network(load_cifar10(), seed), attacked_in_colour)
+
+
+@experiment(
+    attacked_in_colour,
+    InTrainingOnly,
+    cifar_network,
+    trained_cifar_network,
+    training,
+    colour,
+    seeds=3,
+    data=load_cifar10,
+)
+def cifar_immune(seed: int) -> dict[str, Any]:
+    """The same, trained further on each image's worst noise."""
+    kept_network(trained_cifar_network, load_cifar10(), seed)  # so that its training is not counted twice
+    return trained(
+        "cifar_immune", seed, lambda: colour.immune_cifar_network(load_cifar10(), seed), attacked_in_colour
+    )
+
+
+SOME_CLASSES = ("brain coral", "pineapple", "honeycomb", "teapot", "goldfish", "school bus")
+
+
+def search_on_photographs(
+    samples: Dataset, network: keras.Model, target: int | None, limit: float, steps: int, count: int, seed: int
+) -> dict[str, Any]:
+    """Search on the first so many photographs, 20 a step; measure on these and on the others."""
+    train, test = samples.train.images, samples.test.images
+    seen = train[:count] if count < len(train) else train
+    start = time.perf_counter()
+    (noise,) = find_universal_noise(network, seen, target, limit, steps=steps, batch_size=20, seed=seed)
+    seconds = time.perf_counter() - start
+    report = evaluate_noise(network, test, None, noise, target, limit)
+    return {
+        "photographs": count,
+        "seconds": round(seconds, 1),
+        "seconds_per_image": round(seconds / steps / 20, 5),
+        "fooling_rate": report.fooling_rate,
+        "own_fooling_rate": evaluate_noise(network, seen, None, noise, None, limit).fooling_rate,
+        "success_rate": report.success_rate,
+    }
+
+
+def searches_on_photographs(seed: int) -> tuple[Callable[..., dict[str, Any]], int]:
+    """Return the search on photographs with MobileNetV2, and how many photographs there are to search on."""
+    samples = load_imagenet_samples()
+    return partial(search_on_photographs, samples, imagenet.imagenet_network(), seed=seed), len(samples.train)
+
+
+@experiment(imagenet, searches_on_photographs, search_on_photographs, seeds=3, data=load_imagenet_samples)
+def imagenet_noise(seed: int) -> dict[str, Any]:
+    """Noise for MobileNetV2: away from the answer, and towards a brain coral.
+
+    Of ten classes that were tried on the photographs to search on, it changed the most predictions there.
+    """
+    search, everything = searches_on_photographs(seed)
+    coral = imagenet_classes().index("brain coral")
+    return {
+        "away": search(None, 10 / 255, 150, everything),
+        "aimed": search(coral, 10 / 255, 150, everything),
+        "towards": search(coral, 16 / 255, 150, everything),
+    }
+
+
+@experiment(imagenet, searches_on_photographs, search_on_photographs, seeds=1, data=load_imagenet_samples)
+def imagenet_sweep(seed: int) -> dict[str, Any]:
+    """Noise for MobileNetV2 towards single classes, and from fewer photographs: a wide sweep, with one seed."""
+    search, everything = searches_on_photographs(seed)
+    classes = imagenet_classes()
+    return {
+        "by_class": {name: search(classes.index(name), 16 / 255, 60, everything) for name in SOME_CLASSES},
+        "by_number": [search(None, 10 / 255, 60, count) for count in (50, 100, 200, 400, everything)],
+    }
