@@ -158,7 +158,7 @@ class Question:
             return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
         except Exception as error:  # whatever a reader's code may do
             return Outcome("not yet", f"✗ Not yet. It cannot be measured: {_in_words(error)}")
-        MEASURED.extend((f"{self.number}: {finding.text}", float(finding.value)) for finding in findings)
+        MEASURED.extend((f"{self.number}: {finding.text}", np.asarray(finding.value).item()) for finding in findings)
         return Outcome("reached", "✓ Reached. " + "\n  ".join(map(str, findings)))
 
     def hint(self) -> None:

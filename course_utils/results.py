@@ -112,7 +112,7 @@ def claim(
     """
     if low == -math.inf and high == math.inf:
         raise ValueError("claim needs low or high: without them it could not fail")
-    MEASURED.append((text, float(value)))
+    MEASURED.append((text, np.asarray(value).item()))  # whole numbers stay whole
     shown, allowed = format(value, form), f"{format(low, form)} to {format(high, form)}"
     others = spread(result) if result else claimed_before().get(text, [])
     if using_stand_in() if stand_in is None else stand_in:
@@ -185,7 +185,7 @@ def keep_finished_network(network: keras.Model, name: str) -> None:
     path = FINISHED / f"{name}.keras"
     without_optimizer = network.__class__.from_config(network.get_config())
     without_optimizer.set_weights(network.get_weights())
-    if path.exists() and _same_weights(_read_network(path), without_optimizer):
+    if path.exists() and _are_equal(_read_network(path), without_optimizer):
         return  # files of equal networks differ in their dates, and the repository would grow for nothing
     _write_network(without_optimizer, path)
     hashes = json.loads(HASHES.read_text()) if HASHES.exists() else {}
@@ -193,10 +193,13 @@ def keep_finished_network(network: keras.Model, name: str) -> None:
     HASHES.write_text(json.dumps(dict(sorted(hashes.items())), indent=2) + "\n")
 
 
-def _same_weights(one: keras.Model | None, other: keras.Model) -> bool:
-    if one is None or one.get_config() != other.get_config():
+def _are_equal(one: keras.Model | None, other: keras.Model) -> bool:
+    """Have two networks the same layers, but for the names that Keras counts up, and the same weights?"""
+    if one is None:
         return False
-    return all(map(np.array_equal, one.get_weights(), other.get_weights()))
+    layers, others = ([layer.get_config() | {"name": ""} for layer in network.layers] for network in (one, other))
+    weights, other_weights = one.get_weights(), other.get_weights()
+    return layers == others and all(map(np.array_equal, weights, other_weights))
 
 
 def cache_folder() -> Path:

@@ -82,6 +82,12 @@ def test_it_was_run_once_from_top_to_bottom(notebook):
     assert counts == list(range(1, len(counts) + 1))
 
 
+def test_it_says_when_and_with_which_versions_it_was_last_run(notebook):
+    day, versions = r"\d+ \w+ 20\d\d", r"Python 3[\d.]+, TensorFlow 2[\d.]+, Keras 3[\d.]+, NumPy 2[\d.]+"
+    last = notebook.cells[0].source.splitlines()[-1]
+    assert re.fullmatch(rf"\*Last run\* on {day} with {versions}, on \d+ cores\.", last)
+
+
 def test_its_outputs_are_stored_and_none_is_an_error(notebook):
     shows = re.compile(r"\b(print|claim|plt\.show)\(|start_notebook\(")
     for cell in code_cells(notebook):

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [
@@ -61,10 +62,27 @@ def test_no_data_files():
     assert not [path for path in TRACKED if path.suffix in {".npz", ".h5", ".npy", ".pkl", ".jpg"}]
 
 
-def test_the_tables_of_the_readme_say_what_was_measured():
+@pytest.fixture(scope="module")
+def make_readme():
     spec = importlib.util.spec_from_file_location("make_readme", ROOT / "tools" / "make_readme.py")
-    make_readme = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_readme)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_of_the_readme_say_what_was_measured(make_readme):
     text = make_readme.README.read_text()
     for name, table in make_readme.TABLES.items():
         assert f"<!-- {name}: made by make readme -->\n{table()}<!-- end of {name} -->" in text
+
+
+def test_the_picture_of_the_readme_shows_what_was_measured(make_readme):
+    with Image.open(make_readme.IMMUNITY) as picture:
+        assert picture.text["Description"] == make_readme.fingerprint(make_readme.immunity_numbers())
+
+
+def test_another_number_would_need_another_picture(make_readme):
+    numbers = make_readme.immunity_numbers()
+    before = make_readme.fingerprint(numbers)
+    numbers["plain"]["universal"][0] += 0.001
+    assert make_readme.fingerprint(numbers) != before

@@ -86,7 +86,9 @@ def test_on_the_stand_in_the_band_is_that_of_the_real_data(monkeypatch, five_see
 def test_what_was_claimed_is_written_down(real_data, monkeypatch):
     monkeypatch.setattr(results, "MEASURED", [])
     claim("nine in ten fall", np.float32(0.5), 0, 1)
-    assert results.MEASURED == [("nine in ten fall", 0.5)]
+    claim("few steps", np.int64(14), 0, 29, form="d")
+    assert results.MEASURED == [("nine in ten fall", 0.5), ("few steps", 14)]
+    assert [type(value) for _, value in results.MEASURED] == [float, int]
 
 
 def test_a_claim_that_could_not_fail_is_refused(real_data):

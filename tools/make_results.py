@@ -61,6 +61,8 @@ def main(names: list[str]) -> None:
     """Run what is missing or out of date; go on when one fails, and say so at the end."""
     failed = []
     for name in names or EXPERIMENTS:
+        if name not in EXPERIMENTS:
+            sys.exit(f"there is no experiment {name!r}: the names are {', '.join(EXPERIMENTS)}")
         if EXPERIMENTS[name].data().is_stand_in:
             sys.exit(f"{name} needs the real data: put them into the folder in COURSE_DATA_DIR first.")
         try:

@@ -1,0 +1,128 @@
+"""`make results`: it does what is missing or out of date, one seed at a time, and loses nothing when stopped."""
+
+import json
+import sys
+from pathlib import Path
+
+from course_utils import load_mnist, stored, stored_result
+
+import pytest
+
+TOOLS = str(Path(__file__).parent.parent / "tools")
+
+
+@pytest.fixture
+def make_results(monkeypatch, tmp_path):
+    """The tool with no experiment but one, whose results go to a folder of their own."""
+    monkeypatch.syspath_prepend(TOOLS)
+    import experiments
+    import make_results
+
+    monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    monkeypatch.setattr(make_results, "RESULTS", tmp_path)
+    monkeypatch.setattr(make_results, "EXPERIMENTS", {})
+    make_results.ran = []
+
+    def enter(name="one", code="code", seeds=3, run=None, is_stand_in=False):
+        def note(seed):
+            make_results.ran.append((name, seed))
+            return {"accuracy": 0.5 + seed / 10}
+
+        class Data:
+            fingerprint = "digits"
+
+        Data.is_stand_in = is_stand_in
+        make_results.EXPERIMENTS[name] = experiments.Experiment(
+            run or note, "words", "here", seeds, lambda: code, Data
+        )
+
+    make_results.enter = enter
+    return make_results
+
+
+def test_every_seed_is_run_once(make_results, tmp_path):
+    make_results.enter()
+    make_results.main([])
+    make_results.main([])
+    assert make_results.ran == [("one", 0), ("one", 1), ("one", 2)]
+    kept = json.loads((tmp_path / "one.json").read_text())
+    assert [value["accuracy"] for value in kept["values"]] == [0.5, 0.6, 0.7]
+    assert [run["seed"] for run in kept["runs"]] == [0, 1, 2]
+    assert kept["summary"]["accuracy"] == {"median": 0.6, "lowest": 0.5, "highest": 0.7}
+    assert set(kept["made_by"]) == {"function", "source", "data"}
+
+
+def test_it_goes_on_where_it_was_stopped(make_results):
+    def stop(seed):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return {"accuracy": 0.5}
+
+    make_results.enter(run=stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_results.main([])
+    assert len(stored._stored("one")) == 2
+    make_results.enter()
+    make_results.main([])
+    assert make_results.ran == [("one", 2)]
+
+
+def test_other_code_or_other_data_begin_anew(make_results):
+    make_results.enter()
+    make_results.main([])
+    make_results.enter(code="other code", seeds=1)
+    make_results.main([])
+    assert make_results.ran[3:] == [("one", 0)]
+    assert len(stored._stored("one")) == 1
+
+
+def test_only_those_that_are_named(make_results):
+    make_results.enter("one", seeds=1)
+    make_results.enter("two", seeds=1)
+    make_results.main(["two"])
+    assert make_results.ran == [("two", 0)]
+    assert stored_result("two") == {"accuracy": 0.5}
+
+
+def test_one_that_fails_is_named_and_the_others_go_on(make_results, capsys):
+    def fail(seed):
+        raise RuntimeError("seed 0\n  The text says: nine in ten fall.")
+
+    make_results.enter("one", run=fail)
+    make_results.enter("two", seeds=1)
+    with pytest.raises(SystemExit, match=r"Not done: one\."):
+        make_results.main([])
+    assert "one: seed 0\n  The text says: nine in ten fall." in capsys.readouterr().out
+    assert make_results.ran == [("two", 0)]
+
+
+def test_on_the_stand_in_nothing_is_run(make_results):
+    make_results.enter(is_stand_in=True)
+    with pytest.raises(SystemExit, match="one needs the real data"):
+        make_results.main([])
+    assert make_results.ran == []
+
+
+def test_a_name_that_is_none_is_named(make_results):
+    make_results.enter()
+    with pytest.raises(SystemExit, match="there is no experiment 'tow': the names are one"):
+        make_results.main(["tow"])
+
+
+def test_comments_and_docstrings_make_nothing_out_of_date(make_results):
+    from experiments import without_docstrings
+
+    one = 'def f():\n    """Words."""\n    return 1  # one\n'
+    assert without_docstrings(one) == without_docstrings("def f():\n    return 1\n")
+    assert without_docstrings(one) != without_docstrings("def f():\n    return 2\n")
+
+
+def test_every_experiment_has_words_and_a_source(make_results):
+    from experiments import EXPERIMENTS
+
+    for name, experiment in EXPERIMENTS.items():
+        assert experiment.what.endswith((".", "?")), name
+        assert len(experiment.source()) > 10_000, name
+        assert 1 <= experiment.seeds <= 5, name
+    assert load_mnist().fingerprint == EXPERIMENTS["plain"].data().fingerprint
+    assert sys.modules["experiments"].__file__.startswith(TOOLS)
