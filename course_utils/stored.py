@@ -87,9 +87,9 @@ def beside(value: float, others: Sequence[float], form: str = ".1%") -> str:
 
 
 @functools.cache
-def claimed_before() -> dict[str, list[float]]:
-    """Return what each seed gave for every claim of every notebook, by its text."""
-    stored = [value for path in RESULTS.glob("notebook_*.json") for value in _stored(path.stem)]
+def measured_before(notebooks: str) -> dict[str, list[float]]:
+    """Return what each seed gave for all that was claimed or checked in these notebooks, by the words used there."""
+    stored = [value for path in RESULTS.glob(f"{notebooks}.json") for value in _stored(path.stem)]
     texts = {text for value in stored for text in value}
     return {text: [value[text] for value in stored if text in value] for text in texts}
 

@@ -42,6 +42,26 @@ def test_what_is_wanted_is_reached_and_all_that_was_measured_is_said(question):
     assert "its half: 30.0%" in repr(outcome)
 
 
+def test_what_is_reached_stands_beside_what_our_solution_reached_with_several_seeds(question, monkeypatch):
+    ours = {"1: your number": [0.7, 0.65, 0.8], "1: its half": [0.4, 0.4]}
+    monkeypatch.setattr(feedback, "measured_before", {"solution_00_test": ours}.get)
+    text = question.check(0.6).text
+    assert (
+        "your number: 60.0% (wanted: 50.0% to 100.0%) · our solution, on the real data: three seeds 65.0% – 80.0%"
+        in text
+    )
+    assert text.endswith("its half: 30.0% (wanted: 0.0% to 100.0%)"), "what is always the same is not worth a word"
+    assert "our solution" not in question.check(0.4).text
+
+
+def test_what_a_check_found_is_written_down(question, monkeypatch):
+    monkeypatch.setattr(feedback, "MEASURED", [])
+    question.check(0.4)
+    assert feedback.MEASURED == []
+    question.check(0.6)
+    assert feedback.MEASURED == [("1: your number", 0.6), ("1: its half", 0.3)]
+
+
 @pytest.mark.parametrize("answer", [0.4, 1.2, float("nan")])
 def test_what_is_outside_is_not_yet_with_both_numbers_and_a_reason(question, answer):
     outcome = question.check(answer)

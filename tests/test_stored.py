@@ -74,6 +74,16 @@ def test_a_band_in_words(values, words):
     assert stored.band(values) == words
 
 
+def test_what_was_measured_before_is_found_by_its_words(folder):
+    stored.measured_before.cache_clear()
+    keep([{"nine in ten": 0.9}, {"nine in ten": 0.8, "new": 1}], "notebook_00")
+    keep([{"other": 1}], "solution_01")
+    assert stored.measured_before("notebook_[0-9]*") == {"nine in ten": [0.9, 0.8], "new": [1]}
+    assert stored.measured_before("solution_01") == {"other": [1]}
+    assert stored.measured_before("solution_02") == {}
+    stored.measured_before.cache_clear()
+
+
 def test_the_band_speaks_in_the_form_of_the_number():
     assert stored.beside(14, [12, 17], ".0f") == " (two seeds 12 – 17)"
     assert "yours is outside" in stored.beside(18, [12, 17], ".0f")

@@ -133,14 +133,14 @@ def proof_table() -> str:
     for limit, name in PROOFS.items():
         result = course_utils.stored_result(name)
         clean, proven, bound = (
-            result[f"{kind}"] for kind in ("clean_accuracy", "certified_accuracy", "certified_of_attacked")
+            result[kind] for kind in ("clean_accuracy", "certified_accuracy", "certified_of_attacked")
         )
         attacked = result["full"]["single_image_accuracy"]
-        seeds = band(course_utils.spread(f"{name}/certified_accuracy"))
+        seeds = band(course_utils.spread(f"{name}/certified_accuracy")) or "–"
         rows.append(f"| {limit} | {clean:.1%} | **{proven:.1%}** | {seeds} | {bound:.1%} to {attacked:.1%} |")
     head = [
         "",
-        "| `noise_limit` | clean | proven | | first 1,000 images: proven to attacked |",
+        "| `noise_limit` | clean | proven | with other seeds | first 1,000 images: proven to attacked |",
         "|---|---|---|---|---|",
     ]
     return "\n".join([*head, *rows, ""])
