@@ -33,7 +33,7 @@ def make_results(monkeypatch, tmp_path):
 
         Data.is_stand_in = is_stand_in
         make_results.EXPERIMENTS[name] = experiments.Experiment(
-            run or note, "words", "here", seeds, lambda: code, Data
+            run or note, "words", {"function": "here"}, seeds, lambda: code, Data
         )
 
     make_results.enter = enter
@@ -74,6 +74,16 @@ def test_other_code_or_other_data_begin_anew(make_results):
     make_results.main([])
     assert make_results.ran[3:] == [("one", 0)]
     assert len(stored._stored("one")) == 1
+
+
+def test_it_says_how_much_is_left(make_results, capsys):
+    make_results.enter("one", seeds=1)
+    make_results.enter("two", seeds=2)
+    make_results.main([])
+    assert [line for line in capsys.readouterr().out.splitlines() if "to run" in line] == [
+        "3 pieces to run",
+        "2 pieces to run",
+    ]
 
 
 def test_only_those_that_are_named(make_results):
@@ -123,6 +133,8 @@ def test_every_experiment_has_words_and_a_source(make_results):
     for name, experiment in EXPERIMENTS.items():
         assert experiment.what.endswith((".", "?")), name
         assert len(experiment.source()) > 10_000, name
+        assert set(experiment.made_by) == {"function", "code"}, name
+        assert any("seed" in line for line in experiment.made_by["code"]), name
         assert 1 <= experiment.seeds <= 5, name
     assert load_mnist().fingerprint == EXPERIMENTS["plain"].data().fingerprint
     assert sys.modules["experiments"].__file__.startswith(TOOLS)

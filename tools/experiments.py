@@ -70,7 +70,7 @@ class Experiment:
     Attributes:
         run: takes a seed and returns the numbers.
         what: in words.
-        made_by: where it stands.
+        made_by: where it stands, and for a function the code in which its arguments can be read.
         seeds: how many, from 0.
         source: of all that its numbers depend on.
         data: what it speaks of.
@@ -78,7 +78,7 @@ class Experiment:
 
     run: Callable[[int], dict[str, Any]]
     what: str
-    made_by: str
+    made_by: dict[str, Any]
     seeds: int
     source: Callable[[], str]
     data: Callable[[], Dataset]
@@ -93,12 +93,18 @@ def experiment(*parts: Any, seeds: int = 5, data: Callable[[], Dataset] = load_m
     def enter(run: Run) -> Run:
         what = (run.__doc__ or "").splitlines()[0]
         source = partial(source_of, *LIBRARY, accuracies, attacked, trained, numbers_of, *parts, run)
-        EXPERIMENTS[run.__name__] = Experiment(
-            run, what, f"tools/experiments.py: {run.__name__}", seeds, source, data
-        )
+        made_by = {"function": f"tools/experiments.py: {run.__name__}", "code": code_of(run)}
+        EXPERIMENTS[run.__name__] = Experiment(run, what, made_by, seeds, source, data)
         return run
 
     return enter
+
+
+def code_of(run: Run) -> list[str]:
+    """Return the lines of a function, without its head and its docstring."""
+    (function,) = ast.parse(inspect.getsource(run)).body
+    assert isinstance(function, ast.FunctionDef)
+    return [line for node in function.body[1:] for line in ast.unparse(node).splitlines()]
 
 
 def machine() -> dict[str, Any]:

@@ -26,7 +26,7 @@ def made_by(name: str) -> dict[str, Any]:
     """Return what a result depends on, the seed left out."""
     experiment = EXPERIMENTS[name]
     return {
-        "function": experiment.made_by,
+        **experiment.made_by,
         "source": hashlib.sha256(experiment.source().encode()).hexdigest(),
         "data": experiment.data().fingerprint,
     }
@@ -39,6 +39,11 @@ def stored(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     if kept.get("made_by") != made_by(name):
         return [], []
     return kept["runs"], kept["values"]
+
+
+def missing(names: list[str]) -> int:
+    """Count the pieces that are still to be run."""
+    return sum(max(0, EXPERIMENTS[name].seeds - len(stored(name)[1])) for name in names)
 
 
 def run(name: str) -> None:
@@ -60,11 +65,14 @@ def run(name: str) -> None:
 def main(names: list[str]) -> None:
     """Run what is missing or out of date; go on when one fails, and say so at the end."""
     failed = []
-    for name in names or EXPERIMENTS:
+    names = names or list(EXPERIMENTS)
+    for name in names:
         if name not in EXPERIMENTS:
             sys.exit(f"there is no experiment {name!r}: the names are {', '.join(EXPERIMENTS)}")
         if EXPERIMENTS[name].data().is_stand_in:
             sys.exit(f"{name} needs the real data: put them into the folder in COURSE_DATA_DIR first.")
+    for name in names:
+        print(f"{missing(names)} pieces to run", flush=True)
         try:
             run(name)
         except RuntimeError as error:

@@ -85,7 +85,7 @@ def enter_notebooks() -> None:
         EXPERIMENTS[f"{kind}_{path.stem}"] = Experiment(
             partial(measured, path.absolute()),
             cells[0].source.splitlines()[0].lstrip("# "),
-            str(path),
+            {"function": str(path)},
             3 if path.stem in IN_COLOUR else 5,
             lambda code=code: source_of(*LIBRARY) + code,
             load_mnist,
