@@ -165,9 +165,8 @@ class Question:
     def _beside_ours(self, finding: Finding) -> str:
         """Add to what was measured what the course's own solution gave, where several seeds are known."""
         ours = measured_before(f"solution_{self.exercise}").get(f"{self.number}: {finding.text}", [])
-        if len(set(ours)) < 2:
-            return str(finding)
-        return f"{finding} · our solution, on the real data: {band(ours, finding.form)}"
+        words = band(ours, finding.form)
+        return f"{finding} · our solution, on the real data: {words}" if words else str(finding)
 
     def hint(self) -> None:
         """Give one more hint with each call."""

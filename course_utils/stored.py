@@ -68,8 +68,8 @@ def spread(result: str) -> list[float]:
 
 
 def band(values: Sequence[float], form: str = ".1%") -> str:
-    """Say in words between which values several seeds lay; nothing when there are fewer than two."""
-    if len(values) < 2:
+    """Say in words between which values several seeds lay; nothing where they do not differ at all."""
+    if len(set(values)) < 2:
         return ""
     lowest, highest = format(min(values), form), format(max(values), form)
     count = NUMBERS[len(values)] if len(values) < len(NUMBERS) else len(values)
@@ -78,7 +78,7 @@ def band(values: Sequence[float], form: str = ".1%") -> str:
 
 def beside(value: float, others: Sequence[float], form: str = ".1%") -> str:
     """Say in words how a number lies to what several seeds gave: within, or outside, which need be no mistake."""
-    if len(others) < 2:
+    if not band(others):
         return ""
     shown = [float(format(number, form).rstrip("%")) for number in (min(others), value, max(others))]
     within = shown == sorted(shown)

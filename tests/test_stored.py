@@ -65,6 +65,7 @@ def test_a_result_is_written_whole_or_not_at_all(folder):
     [
         ([], ""),
         ([0.5], ""),
+        ([0.5, 0.5, 0.5], ""),  # a finished network, or a count: five times the same says nothing
         ([0.5, 0.7], "two seeds 50.0% – 70.0%"),
         ([0.5001, 0.5002, 0.5, 0.5, 0.5], "five seeds all 50.0%"),
         ([0.1] * 6 + [0.2], "7 seeds 10.0% – 20.0%"),
