@@ -9,7 +9,6 @@ belong to the machine that is named in the file.
 
 import functools
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterable
@@ -19,7 +18,7 @@ from statistics import median
 import course_utils
 from course_utils import evaluate_noise, find_universal_noise
 from course_utils.networks import copy_of
-from course_utils.stored import keep_result
+from course_utils.stored import keep_result, machine
 
 import keras
 import numpy as np
@@ -163,15 +162,14 @@ def main() -> None:
     took = {name: round(median(found[name][0] for found in rounds), 4) for name in contestants}
     speed = median(found["matrix product"][1] for found in rounds)
     work = operations(network) * STEPS * BATCH * len(TARGETS)
-    machine = {
-        "cores": os.cpu_count(),
+    measured_on = {
+        **machine(),
         "processor": platform.machine(),
         "GFLOP a second in a float32 matrix product": round(speed / 1e9),
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("tensorflow", "keras", "numpy", "adversarial-robustness-toolbox")},
+        "adversarial-robustness-toolbox": version("adversarial-robustness-toolbox"),
     }
     result = {
-        "machine": machine,
+        "machine": measured_on,
         "rounds": ROUNDS,
         "seconds": {name: value for name, value in took.items() if name != "matrix product"},
         "seconds of all rounds": {
@@ -192,7 +190,7 @@ def main() -> None:
         "share of the matrix product's speed": round(work / took["fast"] / speed, 3),
         "growth": growth(network, images),
     }
-    keep_result("benchmark", WHAT, {"function": "benchmarks/search_speed.py"}, [{"seed": 0, **machine}], [result])
+    keep_result("benchmark", WHAT, {"function": "benchmarks/search_speed.py"}, [{"seed": 0, **measured_on}], [result])
     print(json.dumps(result, indent=2))
 
 

@@ -4,8 +4,10 @@ import contextlib
 import functools
 import json
 import os
+import platform
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -84,6 +86,12 @@ def beside(value: float, others: Sequence[float], form: str = ".1%") -> str:
     within = shown == sorted(shown)
     outside = "" if within else "; yours is outside, which happens on other machines: the sentence still holds"
     return f" ({band(others, form)}{outside})"
+
+
+def machine() -> dict[str, Any]:
+    """Return what else may change a number: cores and versions."""
+    packages = {package: version(package) for package in ("tensorflow", "keras", "numpy")}
+    return {"cores": os.cpu_count(), "python": platform.python_version(), **packages}
 
 
 @functools.cache

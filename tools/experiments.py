@@ -1,14 +1,12 @@
 """The long experiments that `make results` runs: each is one function of the seed, as the notebooks show it."""
 
 import ast
+import functools
 import inspect
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 from course_utils import (
@@ -107,17 +105,12 @@ def code_of(run: Run) -> list[str]:
     return [line for node in function.body[1:] for line in ast.unparse(node).splitlines()]
 
 
-def machine() -> dict[str, Any]:
-    """Return what else may change a number: cores and versions."""
-    packages = {package: version(package) for package in ("tensorflow", "keras", "numpy")}
-    return {"cores": os.cpu_count(), "python": platform.python_version(), **packages}
-
-
 def source_of(*parts: Any) -> str:
     """Return the code of modules, classes and functions in a form that neither comments nor docstrings change."""
     return "".join(without_docstrings(inspect.getsource(part)) for part in parts)
 
 
+@functools.cache
 def without_docstrings(source: str) -> str:
     """Return the tree of a source without its docstrings."""
     tree = ast.parse(source)

@@ -110,6 +110,11 @@ def draw_immunity(numbers: dict[str, dict[str, list[float]]]) -> None:
     figure.savefig(IMMUNITY, dpi=100, metadata={"Description": fingerprint(numbers)})
 
 
+def table(head: str, rows: list[str]) -> str:
+    """Write a table, with an empty line before it."""
+    return "\n".join(["", head, "|---" * (head.count("|") - 1) + "|", *rows, ""])
+
+
 def immunity_table() -> str:
     """Write what protects, and how well."""
     columns = ("clean_accuracy", "mean_accuracy", "worst_accuracy", "single_image_accuracy")
@@ -120,12 +125,10 @@ def immunity_table() -> str:
         report = report | {"clean_accuracy": result["clean_accuracy"]}  # of the whole test set
         shares = " | ".join(f"{report[column]:.1%}" for column in columns)
         rows.append(f"| {method} | {shares} | {band(course_utils.spread(f'{name}/quick/worst_accuracy'))} |")
-    head = [
-        "",
+    return table(
         "| accuracy at `noise_limit` 0.35 | clean | universal: mean | worst | single images | worst, quick attack |",
-        "|---|---|---|---|---|---|",
-    ]
-    return "\n".join([*head, *rows, ""])
+        rows,
+    )
 
 
 def proof_table() -> str:
@@ -139,12 +142,10 @@ def proof_table() -> str:
         attacked = result["full"]["single_image_accuracy"]
         seeds = band(course_utils.spread(f"{name}/certified_accuracy")) or "–"
         rows.append(f"| {limit} | {clean:.1%} | **{proven:.1%}** | {seeds} | {bound:.1%} to {attacked:.1%} |")
-    head = [
-        "",
+    return table(
         "| `noise_limit` | clean | proven | other seeds | first 1,000: at least (proven) to at most (attacked) |",
-        "|---|---|---|---|---|",
-    ]
-    return "\n".join([*head, *rows, ""])
+        rows,
+    )
 
 
 def old_and_new_table() -> str:

@@ -6,27 +6,22 @@ Each runs from an empty cache folder, as it does for somebody who starts with it
 results/notebook_times.json, beside those of a yardstick from the same run, from which notebook 00 estimates.
 """
 
-import json
 import os
 import re
 import sys
 import tempfile
 import time
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from course_utils import load_mnist
 from course_utils.results import SOLUTION, seconds_for_training
-from course_utils.stored import keep_result, stored_result
+from course_utils.stored import keep_result, machine, stored_result
 
 import nbformat
-from experiments import EXPERIMENTS, LIBRARY, Experiment, machine, source_of
 from nbclient import NotebookClient
 
 WHAT = "How many seconds each notebook took, and beside it the yardstick of the same run."
-IN_COLOUR = ("08_cifar10", "09_imagenet")
-TELL = "import json\nfrom course_utils.results import MEASURED\nprint(json.dumps(MEASURED))"
 LAST_RUN = re.compile(r"\n\n\*Last run\* .*$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -58,38 +53,6 @@ def last_run() -> str:
         f"Python {found['python']}, TensorFlow {found['tensorflow']}, Keras {found['keras']}, NumPy {found['numpy']}"
     )
     return f"\n\n*Last run* on {today} with {versions}, on {found['cores']} cores."
-
-
-def measured(path: Path, seed: int) -> dict[str, float]:
-    """Run a notebook with a seed, and return what it claims and what its checks measure, by the words used there."""
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell(TELL))
-    os.environ["COURSE_SEED"] = str(seed)
-    NotebookClient(notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": path.parent}}).execute()
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    errors = [output.evalue for output in outputs if output.output_type == "error"]
-    told = json.loads(outputs[-1].text)
-    texts = [text for text, _ in told]
-    errors += [f"claimed twice: {text}" for text in sorted({text for text in texts if texts.count(text) > 1})]
-    if errors:
-        raise RuntimeError("\n  ".join([f"seed {seed}", *errors]))
-    return dict(told)
-
-
-def enter_notebooks() -> None:
-    """Enter every notebook and every solution as an experiment; photographs are slow, so three seeds for them."""
-    for path in sorted(Path("notebooks").glob("*.ipynb")) + sorted(Path("exercises/solutions").glob("*.ipynb")):
-        cells = nbformat.read(path, as_version=4).cells
-        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        kind = "notebook" if path.parent.name == "notebooks" else "solution"
-        EXPERIMENTS[f"{kind}_{path.stem}"] = Experiment(
-            partial(measured, path.absolute()),
-            cells[0].source.splitlines()[0].lstrip("# "),
-            {"function": str(path)},
-            3 if path.stem in IN_COLOUR else 5,
-            lambda code=code: source_of(*LIBRARY) + code,
-            load_mnist,
-        )
 
 
 def main(paths: list[Path]) -> None:
