@@ -31,7 +31,7 @@ class Finding:
         text: what was measured.
         value: the number.
         low, high: the smallest and the largest value wanted.
-        reason: what is likely the matter when the value is outside.
+        reason: what is likely the matter when the value is outside; where nothing is wanted, a remark.
         form: how Python formats the value.
     """
 
@@ -59,7 +59,10 @@ class Finding:
 
     def __str__(self) -> str:
         """Return what was measured and what is wanted."""
-        return f"{self.text}: {format(self.value, self.form)} (wanted: {self.wanted})"
+        measured = f"{self.text}: {format(self.value, self.form)}"
+        if self.low == -math.inf and self.high == math.inf:
+            return measured + self.reason
+        return f"{measured} (wanted: {self.wanted})"
 
 
 def at_least(text: str, value: float, low: float, reason: str = "", form: str = ".1%") -> Finding:
@@ -70,6 +73,11 @@ def at_least(text: str, value: float, low: float, reason: str = "", form: str = 
 def at_most(text: str, value: float, high: float, reason: str = "", form: str = ".1%") -> Finding:
     """Want at most so much."""
     return Finding(text, value, high=high, reason=reason, form=form)
+
+
+def told(text: str, value: float, remark: str = "", form: str = ".1%") -> Finding:
+    """Want nothing: only tell what was measured, with a remark behind it."""
+    return Finding(text, value, reason=remark, form=form)
 
 
 def near(text: str, value: float, true: float, tolerance: float, reason: str = "", form: str = ".1%") -> Finding:

@@ -118,9 +118,10 @@ def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: floa
     return near(where, float(table[place]), float(again[place]), tolerance, f"{AGAIN} {reason}")
 
 
-def within(noise: np.ndarray, noise_limit: float) -> Finding:
-    """The first thing to look at."""
-    return at_most("largest |noise|", float(np.abs(noise).max()), noise_limit + 1e-6, OVER_THE_LIMIT, ".4f")
+def within(noise: np.ndarray, noise_limit: float, where: str = "") -> Finding:
+    """The first thing to look at. Where a check does so more than once, it says where."""
+    text = f"{where}: largest |noise|" if where else "largest |noise|"
+    return at_most(text, float(np.abs(noise).max()), noise_limit + 1e-6, OVER_THE_LIMIT, ".4f")
 
 
 def reflection(least_words: int = 20) -> Measure:

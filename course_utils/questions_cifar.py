@@ -74,10 +74,11 @@ def noise_at_three_limits(answer: Any) -> Iterator[Finding]:
     success = as_array(answered(answer[1]), (3, 10), "the table of success rates")
     plain, _ = both(chosen_seed())
     for limit, ten, row in zip(LIMITS, noise, success, strict=True):
-        yield within(ten, limit)
+        where = f"at {255 * limit:.0f} of 255"
+        yield within(ten, limit, where)
         again = np.array([measured(plain, one, target).success_rate for target, one in enumerate(ten)])
         reason = "A row for each limit, a column for each class."
-        yield as_measured(f"at {255 * limit:.0f} of 255", row, again, 0.02, reason)
+        yield as_measured(where, row, again, 0.02, reason)
     reason = "A search reaches more. Was each noise searched for its own class, with the whole limit?"
     yield at_least("success at 16 of 255, on average", float(again.mean()), wanted(0.6, 0.3), reason)
 

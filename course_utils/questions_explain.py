@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from course_utils.data import load_mnist
-from course_utils.feedback import Finding, at_least, at_most
+from course_utils.feedback import Finding, at_least, told
 from course_utils.networks import course_network
 from course_utils.questions import (
     LIMIT,
@@ -97,16 +97,15 @@ def quiz(answers: Any) -> Iterator[Finding]:
         raise ValueError("your answers must be a dict with the ten questions, and 0.1, 0.5 or 0.9 for each")
     noise = search_for(3)
     found = {text: measure(noise) for text, measure in QUIZ.items()}
-    wrong = [
-        f"{text}: {value:.0%}, you said about {answers[text]:.0%}"
+    said = {
+        text: f", you said about {answers[text]:.0%}"
         for text, value in found.items()
         if abs(answers[text] - value) > min(abs(choice - value) for choice in QUIZ_CHOICES)
-    ]
-    measured_values = [f"{text}: {value:.0%}" for text, value in found.items()]
-    right = len(QUIZ) - len(wrong)
-    yield at_least("right answers", right, 8, "\n  ".join(["Measured:", *wrong]), ".0f")
-    missed = ["You said otherwise:", *wrong] if wrong else []
-    yield at_least("\n  ".join([*measured_values, *missed, "So right"]), right, 8, form=".0f")
+    }
+    wrong = [str(told(text, found[text], remark, ".0%")) for text, remark in said.items()]
+    yield at_least("right answers", len(QUIZ) - len(wrong), 8, "\n  ".join(["Measured:", *wrong]), ".0f")
+    for text, value in found.items():
+        yield told(text, value, said.get(text, ""), ".0%")
 
 
 def explanation(least: int, most: int, topics: dict[str, tuple[str, ...]]) -> Measure:
@@ -116,8 +115,8 @@ def explanation(least: int, most: int, topics: dict[str, tuple[str, ...]]) -> Me
         if not isinstance(text, str):
             raise TypeError(f"your explanation must be a text between quotation marks, got {type(text).__name__}")
         words = re.findall(r"[\w'’-]+", text.lower())
-        yield at_least("words", len(words), least, "A friend would ask: and how?", ".0f")
-        yield at_most("words", len(words), most, "What can go?", ".0f")
+        reason = "A friend would ask: and how?" if len(words) < least else "What can go?"
+        yield Finding("words", len(words), least, most, reason, ".0f")
         yield at_least("different words", len(set(words)), least / 2, "Say more than one thing.", ".0f")
         missing = [topic for topic, stems in topics.items() if not any(stem in text.lower() for stem in stems)]
         hints = [f"{topic} (any of: {', '.join(topics[topic])})" for topic in missing]

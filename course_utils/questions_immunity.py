@@ -143,7 +143,7 @@ STRONG = ("interleaved", 0.35, 0.1)  # what a strong attack leaves of it there
 def strong(attack: Any, name: str, noise_limit: float, most: float) -> Iterator[Finding]:
     """Measure that an attack keeps to its limit and leaves little."""
     noise, left = accuracy_left(attack, name, noise_limit)
-    yield within(noise, noise_limit)
+    yield within(noise, noise_limit, f"{name} at {noise_limit}")
     reason = "A stronger attack gets further: every image its own noise, many steps, each along the sign."
     yield at_most(f"{name} at {noise_limit}: accuracy that your noise leaves", left, most, reason)
 

@@ -6,7 +6,7 @@ from typing import Any
 from course_utils.checks import check_logits
 from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import evaluate_noise
-from course_utils.feedback import Finding, answered, as_array, at_least
+from course_utils.feedback import Finding, answered, as_array, at_least, told
 from course_utils.networks import convolutional_network
 from course_utils.questions import (
     MEASURED,
@@ -121,9 +121,11 @@ def noise_for_several(answer: Any) -> Iterator[Finding]:
     yield at_least("success on your networks, on average", _mean_success(networks, common), least, reason)
     hidden = kept_network(hidden_network, load_mnist(), chosen_seed() + 100)
     there = [success_on(hidden, noise) for noise in alone]
-    mean, most = float(np.mean(there)), max(there)
-    text = f"a network you have never seen (found on one of yours: {mean:.1%} on average, at best {most:.1%})"
-    yield at_least(text, success_on(hidden, common), mean, "On average, noise found on a single one does better.")
+    mean = float(np.mean(there))
+    yield told("a network you have never seen, under noise found on one of yours, on average", mean)
+    yield told("the same, at best", max(there))
+    reason = "On average, noise found on a single one does better."
+    yield at_least("the same network under yours", success_on(hidden, common), mean, reason)
 
 
 def _mean_success(networks: dict[str, keras.Model], noise: np.ndarray) -> float:

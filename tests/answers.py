@@ -4,7 +4,7 @@ from pathlib import Path
 
 from course_utils import find_universal_noise, load_mnist, questions
 from course_utils.questions import LIMIT, plain_network
-from course_utils.results import chosen_seed
+from course_utils.results import MEASURED, chosen_seed
 
 import nbformat
 
@@ -29,7 +29,11 @@ def noise_for(target, limit=LIMIT, **settings):
 
 
 def outcome(exercise, number, answer):
-    return questions(exercise)[number - 1].check(answer)
+    already = len(MEASURED)
+    result = questions(exercise)[number - 1].check(answer)
+    texts = [text for text, _ in MEASURED[already:]]
+    assert len(set(texts)) == len(texts), "what our solution reached is looked up by these words"
+    return result
 
 
 def assert_not_yet(exercise, number, answer, words):

@@ -3,7 +3,7 @@
 import linecache
 
 from course_utils import feedback, questions
-from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty, near
+from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty, near, told
 
 import nbformat
 import numpy as np
@@ -52,6 +52,11 @@ def test_what_is_reached_stands_beside_what_our_solution_reached_with_several_se
     )
     assert text.endswith("its half: 30.0% (wanted: 0.0% to 100.0%)"), "what is always the same is not worth a word"
     assert "our solution" not in question.check(0.4).text
+
+
+def test_what_is_only_told_wants_nothing(question):
+    question.measure = lambda answer: iter([told("your number", answer, ", you said about 10%", ".0%")])
+    assert question.check(0.6).text == "✓ Reached. your number: 60%, you said about 10%"
 
 
 def test_what_a_check_found_is_written_down(question, monkeypatch):

@@ -1,11 +1,13 @@
 """`make results`: it does what is missing or out of date, one seed at a time, and loses nothing when stopped."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
 from course_utils import load_mnist, stored, stored_result
 
+import nbformat
 import pytest
 
 TOOLS = str(Path(__file__).parent.parent / "tools")
@@ -104,6 +106,36 @@ def test_one_that_fails_is_named_and_the_others_go_on(make_results, capsys):
         make_results.main([])
     assert "one: seed 0\n  The text says: nine in ten fall." in capsys.readouterr().out
     assert make_results.ran == [("two", 0)]
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """Write a notebook of so many cells."""
+
+    def write(*cells):
+        first = "from course_utils.results import MEASURED, chosen_seed, claim"
+        cells = [nbformat.v4.new_code_cell(source) for source in (first, *cells)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebook.ipynb")
+        return tmp_path / "notebook.ipynb"
+
+    return write
+
+
+def test_a_notebook_is_run_with_the_seed_and_tells_what_it_claims(make_results, notebook, monkeypatch):
+    monkeypatch.setenv("COURSE_SEED", "1")
+    path = notebook(
+        "claim('the seed', chosen_seed(), low=0, form='.0f')", "claim('its half', chosen_seed() / 2, low=0)"
+    )
+    assert make_results.measured(path, 3) == {"the seed": 3, "its half": 1.5}
+    assert os.environ["COURSE_SEED"] == "1"
+
+
+def test_a_notebook_that_fails_or_claims_twice_is_said(make_results, notebook):
+    path = notebook("claim('nine in ten', 0.95, low=0.9)", "claim('nine in ten', 0.8, low=0.9)", "1 / 0")
+    with pytest.raises(RuntimeError) as caught:
+        make_results.measured(path, 2)
+    for words in ("seed 2\n", "nine in ten", "division by zero", "claimed twice: nine in ten"):
+        assert words in str(caught.value)
 
 
 def test_on_the_stand_in_nothing_is_run(make_results):

@@ -74,8 +74,8 @@ def measured(path: Path, seed: int) -> dict[str, float]:
     """Run a notebook with a seed, and return what it claims and what its checks measure, by the words used there."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(TELL))
-    os.environ["COURSE_SEED"] = str(seed)
-    NotebookClient(notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": path.parent}}).execute()
+    client = NotebookClient(notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": path.parent}})
+    client.execute(env={**os.environ, "COURSE_SEED": str(seed)})
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     errors = [output.evalue for output in outputs if output.output_type == "error"]
     told = json.loads(outputs[-1].text)
