@@ -89,7 +89,8 @@ QUIZ: dict[str, Callable[[np.ndarray], float]] = {
 @question(
     "10_explain",
     "Ask of each: does anything in it know where this noise has its strokes?",
-    "Random, shuffled or weak noise knows nothing. A network that was trained alike leans the same way.",
+    "Random, shifted or turned-round noise has no strokes where they count, and weak noise has too little force. "
+    "A network that was trained alike leans the same way.",
 )
 def quiz(answers: Any) -> Iterator[Finding]:
     """A dict: for each question of the quiz, 0.1, 0.5 or 0.9, whichever is nearest."""

@@ -111,7 +111,7 @@ TOGETHER = (1, 10, 100, 1_000, 10_000)
 def mean_cosine(function: Any) -> Iterator[Finding]:
     """A function of gradients, (N, H, W, C), that returns the mean cosine between two different ones."""
     generator = np.random.default_rng(0)
-    for name, shared in {"unrelated": 0.0, "much alike": 1.0, "opposite in pairs": -2.0}.items():
+    for name, shared in {"unrelated": 0.0, "partly alike": 1.0, "opposite in pairs": -2.0}.items():
         gradients = generator.normal(size=(6, 5, 5, 1)) + shared
         if shared < 0:
             gradients = np.concatenate([gradients, -3 * gradients])
@@ -215,7 +215,7 @@ def smallest_limit(answer: Any) -> Iterator[Finding]:
 
 @question(
     "03_limit_and_weight",
-    "The limit bounds the largest pixel, the weight bounds the sum of all squares.",
+    "The limit bounds the largest pixel, the weight charges for the sum of all squares.",
     "Keep the limit at 0.35, and raise `noise_l2_weight` until success falls to 80 %.",
 )
 def faint_noise(noise: Any) -> Iterator[Finding]:
