@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -197,7 +198,7 @@ def _are_equal(one: keras.Model | None, other: keras.Model) -> bool:
     """Have two networks the same layers, but for the names that Keras counts up, and the same weights?"""
     if one is None:
         return False
-    layers, others = ([layer.get_config() | {"name": ""} for layer in network.layers] for network in (one, other))
+    layers, others = (re.sub(r'_\d+"', '"', network.to_json()) for network in (one, other))
     weights, other_weights = one.get_weights(), other.get_weights()
     return layers == others and all(map(np.array_equal, weights, other_weights))
 

@@ -237,6 +237,19 @@ def test_an_equal_network_keeps_its_file_and_another_replaces_it(finished, rando
     assert same(finished_network("one"), other)
 
 
+def test_names_that_keras_counts_up_make_no_other_network():
+    def nested(units=2):
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, keras.Sequential([keras.layers.Dense(units)])(inputs))
+
+    one, other = nested(), nested()
+    other.set_weights(one.get_weights())
+    assert one.to_json() != other.to_json()
+    assert results._are_equal(one, other)
+    assert not results._are_equal(one, nested())
+    assert not results._are_equal(one, nested(units=3))
+
+
 def test_a_finished_network_that_was_changed_is_refused(finished):
     with (finished / "one.keras").open("ab") as file:
         file.write(b"x")
