@@ -97,16 +97,16 @@ def quiz(answers: Any) -> Iterator[Finding]:
     if not isinstance(answers, dict) or set(answers) != set(QUIZ) or not set(answers.values()) <= set(QUIZ_CHOICES):
         raise ValueError("your answers must be a dict with the ten questions, and 0.1, 0.5 or 0.9 for each")
     noise = search_for(3)
-    found = {text: measure(noise) for text, measure in QUIZ.items()}
-    said = {
-        text: f", you said about {answers[text]:.0%}"
-        for text, value in found.items()
-        if abs(answers[text] - value) > min(abs(choice - value) for choice in QUIZ_CHOICES)
-    }
-    wrong = [str(told(text, found[text], remark, ".0%")) for text, remark in said.items()]
+    findings = [_beside_answer(text, measure(noise), answers[text]) for text, measure in QUIZ.items()]
+    wrong = [str(finding) for finding in findings if finding.reason]
     yield at_least("right answers", len(QUIZ) - len(wrong), 8, "\n  ".join(["Measured:", *wrong]), ".0f")
-    for text, value in found.items():
-        yield told(text, value, said.get(text, ""), ".0%")
+    yield from findings
+
+
+def _beside_answer(text: str, value: float, answer: float) -> Finding:
+    """Tell what was measured, with the reader's answer where another would have been nearer."""
+    is_nearest = abs(answer - value) <= min(abs(choice - value) for choice in QUIZ_CHOICES)
+    return told(text, value, "" if is_nearest else f", you said about {answer:.0%}", ".0%")
 
 
 def explanation(least: int, most: int, topics: dict[str, tuple[str, ...]]) -> Measure:

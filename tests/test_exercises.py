@@ -51,7 +51,6 @@ def test_it_opens_as_an_exercise(path, solution):
     assert re.match(rf"# Exercise {int(path.stem[:2])} · .+\n\n\*\*.+\?\*\*\n", opening)
     for part in (r"\*Difficulty:\* [1-5] of 5", r"\*Time:\* about \d+ minutes", r"\*Needs:\*", r"\*You will learn\*"):
         assert re.search(part, opening)
-    assert re.search(r"\n\*Last run\* on \d+ \w+ 20\d\d with Python 3.+ cores\.$", opening), "run 'make notebooks'"
 
 
 def test_every_question_has_a_prediction_a_check_and_a_solution(path, solution):

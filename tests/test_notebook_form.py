@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "exercises" / "solutions").glob("*.ipynb"))
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
 # The promised minutes speak of a laptop on which the yardstick of notebook_times.json takes so many seconds, and
 # the course's network therefore twelve.
@@ -82,7 +83,9 @@ def test_it_was_run_once_from_top_to_bottom(notebook):
     assert counts == list(range(1, len(counts) + 1))
 
 
-def test_it_says_when_and_with_which_versions_it_was_last_run(notebook):
+@pytest.mark.parametrize("path", [*PATHS, *SOLUTIONS], ids=lambda path: path.stem)
+def test_it_says_when_and_with_which_versions_it_was_last_run(path):
+    notebook = nbformat.read(path, as_version=4)
     day, versions = r"\d+ \w+ 20\d\d", r"Python 3[\d.]+, TensorFlow 2[\d.]+, Keras 3[\d.]+, NumPy 2[\d.]+"
     last = notebook.cells[0].source.splitlines()[-1]
     assert re.fullmatch(rf"\*Last run\* on {day} with {versions}, on \d+ cores\.", last)
