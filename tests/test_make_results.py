@@ -78,13 +78,19 @@ def test_other_code_or_other_data_begin_anew(make_results):
     assert len(stored._stored("one")) == 1
 
 
-def test_it_says_how_much_is_left(make_results, capsys):
+def test_it_says_how_much_is_left(make_results, capsys, tmp_path):
     make_results.enter("one", seeds=1)
+    make_results.enter("two", code="old code", seeds=1)
+    make_results.main(["two"])
+    told = json.loads((tmp_path / "two.json").read_text())
+    told["runs"][0]["seconds"] = 90
+    (tmp_path / "two.json").write_text(json.dumps(told))
     make_results.enter("two", seeds=2)
+    capsys.readouterr()
     make_results.main([])
     assert [line for line in capsys.readouterr().out.splitlines() if "to run" in line] == [
-        "3 pieces to run",
-        "2 pieces to run",
+        "3 pieces to run, some 3 minutes",
+        "2 pieces to run, some 3 minutes",
     ]
 
 

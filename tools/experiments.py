@@ -434,7 +434,10 @@ def attacked_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
 @experiment(attacked_in_colour, InTrainingOnly, cifar_network, trained_cifar_network, seeds=3, data=load_cifar10)
 def cifar(seed: int) -> dict[str, Any]:
     """The network for CIFAR-10, as it is trained without any noise."""
-    return trained("cifar", seed, lambda: trained_cifar_network(load_cifar10(), seed), attacked_in_colour)
+    network = kept_network(trained_cifar_network, load_cifar10(), seed)  # `cifar_immune` begins with it
+    if seed == 0:
+        keep_finished_network(network, "cifar")
+    return attacked_in_colour(network, seed)
 
 
 @experiment(

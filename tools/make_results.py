@@ -10,11 +10,13 @@ data have changed. Each seed is a piece of its own, written at once, so that an 
 
 import hashlib
 import json
+import math
 import os
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import course_utils
@@ -40,18 +42,26 @@ def made_by(name: str) -> dict[str, Any]:
     }
 
 
+def written(name: str) -> dict[str, Any]:
+    """Return what its file says, whether or not that still holds; nothing where there is none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def stored(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the runs and the values that are there and still hold, one entry a seed."""
-    path = RESULTS / f"{name}.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
+    kept = written(name)
     if kept.get("made_by") != made_by(name):
         return [], []
     return kept["runs"], kept["values"]
 
 
-def missing(names: list[str]) -> int:
-    """Count the pieces that are still to be run."""
-    return sum(max(0, EXPERIMENTS[name].seeds - len(stored(name)[1])) for name in names)
+def what_is_left(names: list[str]) -> str:
+    """Say how many pieces are still to be run, and how long those may take that were run before."""
+    pieces = {name: max(0, EXPERIMENTS[name].seeds - len(stored(name)[1])) for name in names}
+    last_time = {name: [run["seconds"] for run in written(name).get("runs", [])] for name in names}
+    seconds = sum(count * mean(last_time[name]) for name, count in pieces.items() if last_time[name])
+    return f"{sum(pieces.values())} pieces to run, some {math.ceil(seconds / 60)} minutes"
 
 
 def run(name: str) -> None:
@@ -112,7 +122,7 @@ def main(names: list[str]) -> None:
         if EXPERIMENTS[name].data().is_stand_in:
             sys.exit(f"{name} needs the real data: put them into the folder in COURSE_DATA_DIR first.")
     for name in names:
-        print(f"{missing(names)} pieces to run", flush=True)
+        print(what_is_left(names), flush=True)
         try:
             run(name)
         except RuntimeError as error:
