@@ -10,7 +10,7 @@ from typing import Any
 
 from course_utils.data import load_mnist, using_stand_in
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
-from course_utils.feedback import Finding, Question, as_array, at_least, at_most, near
+from course_utils.feedback import Finding, Question, as_array, at_least, at_most
 from course_utils.networks import course_network
 from course_utils.noise import add_noise
 from course_utils.results import chosen_seed, kept_network
@@ -112,10 +112,11 @@ def a_network(value: Any) -> keras.Model:
 
 
 def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: float, reason: str = "") -> Finding:
-    """Hold a table against what was measured again; show the place where they differ most."""
-    place = np.unravel_index(np.argmax(np.abs(table - again)), np.shape(again))
-    where = f"{text}, your value at [{', '.join(map(str, place))}]"
-    return near(where, float(table[place]), float(again[place]), tolerance, f"{AGAIN} {reason}")
+    """Hold a table of shares against what was measured again; say where they differ most."""
+    differences = np.abs(table - again)
+    place = np.unravel_index(np.argmax(differences), differences.shape)
+    where = f"At [{', '.join(map(str, place))}] you have {table[place]:.1%}."
+    return at_most(f"{text}: largest difference from ours", float(differences[place]), tolerance, f"{where} {reason}")
 
 
 def within(noise: np.ndarray, noise_limit: float, where: str = "") -> Finding:

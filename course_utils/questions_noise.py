@@ -208,9 +208,9 @@ def smallest_limit(answer: Any) -> Iterator[Finding]:
     noise, target = answer
     noise = universal_noise(noise)
     success = success_of(noise, answered(target))
-    yield at_least(f"taken for a {target}, on test images", success, 0.9, "Another target, or a larger limit?")
+    yield at_least("taken for your target, on test images", success, 0.9, "Another target, or a larger limit?")
     reason = "It works, but a smaller limit is enough."
-    yield at_most("largest |noise|", float(np.abs(noise).max()), 0.28 + 1e-6, reason, ".3f")
+    yield at_most("largest |noise|", float(np.abs(noise).max()), 0.3 + 1e-6, reason, ".3f")
 
 
 @question(
@@ -244,7 +244,7 @@ def noise_for_the_1(noise: Any) -> Iterator[Finding]:
     noise = universal_noise(noise)
     yield within(noise, LIMIT)
     success = success_of(noise, 1)
-    yield at_least("success on test images", success, wanted(0.5, 0.3), "Search longer, or is it for another class?")
+    yield at_least("success on test images", success, wanted(0.4, 0.3), "Search longer, or is it for another class?")
 
 
 @question(

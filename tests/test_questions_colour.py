@@ -51,7 +51,7 @@ def test_noise_at_three_limits(colour):
     wrong = {
         "over the limit": ((1.5 * noise, success), "largest |noise|"),
         "the limits in another order": ((noise[::-1], success[::-1]), "largest |noise|"),
-        "the table in another order": ((noise, success[::-1]), "your value at ["),
+        "the table in another order": ((noise, success[::-1]), "largest difference from ours: "),
         "for other classes": ((others, others_success(colour, others)), "success at 16 of 255"),
         "one limit only": ((noise[:1], success[:1]), "must have the shape (3, 10, 32, 32, 3)"),
         "not a number": ((noise, success * np.nan), "must not hold NaN"),
@@ -87,8 +87,8 @@ def test_fresh_noise_for_both(colour):
     clean, weak = accuracies[:, :1].repeat(3, axis=1), noise / 4
     wrong = {
         "over the limit": ((1.5 * noise, accuracies), "largest |noise|"),
-        "the networks in another order": ((noise, accuracies[::-1]), "plain, your value at ["),
-        "clean accuracy everywhere": ((noise, clean), "plain, your value at ["),
+        "the networks in another order": ((noise, accuracies[::-1]), "plain: largest difference from ours: "),
+        "clean accuracy everywhere": ((noise, clean), "plain: largest difference from ours: "),
         "none at all": ((0 * noise, clean), "values in which the noise of the two networks differs"),
         "none for the immune one": (
             (noise * [[[[[1]]]], [[[[0]]]]], np.stack([accuracies[0], clean[1]])),
