@@ -173,7 +173,8 @@ class Question:
     def _beside_ours(self, finding: Finding) -> str:
         """Add to what was measured what the course's own solution gave, where several seeds are known."""
         ours = measured_before(f"solution_{self.exercise}").get(f"{self.number}: {finding.text}", [])
-        words = band(ours, finding.form)
+        shown = {format(number, finding.form) for number in (finding.value, *ours)}
+        words = band(ours, finding.form) if len(shown) > 1 else ""  # what is always the same is not worth a word
         return f"{finding} · our solution, on the real data: {words}" if words else str(finding)
 
     def hint(self) -> None:

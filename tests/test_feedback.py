@@ -51,6 +51,9 @@ def test_what_is_reached_stands_beside_what_our_solution_reached_with_several_se
         in text
     )
     assert text.endswith("its half: 30.0% (wanted: 0.0% to 100.0%)"), "what is always the same is not worth a word"
+    ours["1: its half"] = [0.3, 0.30001]
+    assert question.check(0.6).text.endswith("its half: 30.0% (wanted: 0.0% to 100.0%)"), "nor what looks the same"
+    assert question.check(0.8).text.endswith("two seeds all 30.0%"), "unless yours differs"
     assert "our solution" not in question.check(0.4).text
 
 

@@ -157,9 +157,9 @@ def test_the_map_of_limit_and_weight(limits):
 def test_the_smallest_limit(limits):
     noise, target = limits["small_noise"], limits["target"]
     assert outcome("03_limit_and_weight", 2, (noise, target)).reached
-    assert_not_yet("03_limit_and_weight", 2, (noise / 2, target), "taken for a")
+    assert_not_yet("03_limit_and_weight", 2, (noise / 2, target), "taken for your target")
     assert_not_yet("03_limit_and_weight", 2, (noise_for(3), 3), "a smaller limit")
-    assert_not_yet("03_limit_and_weight", 2, (noise, (target + 1) % 10), "taken for a")
+    assert_not_yet("03_limit_and_weight", 2, (noise, (target + 1) % 10), "taken for your target")
     assert_not_yet("03_limit_and_weight", 2, (noise, 10), "target_class")
     assert outcome("03_limit_and_weight", 2, (noise, ...)).state == "not attempted"
 
