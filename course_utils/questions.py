@@ -115,7 +115,7 @@ def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: floa
     """Hold a table of shares against what was measured again; say where they differ most."""
     differences = np.abs(table - again)
     place = np.unravel_index(np.argmax(differences), differences.shape)
-    where = f"At [{', '.join(map(str, place))}] you have {table[place]:.1%}."
+    where = f"We have measured it anew: at [{', '.join(map(str, place))}] you have {table[place]:.1%}."
     return at_most(f"{text}: largest difference from ours", float(differences[place]), tolerance, f"{where} {reason}")
 
 

@@ -51,7 +51,7 @@ def test_noise_at_three_limits(colour):
     wrong = {
         "over the limit": ((1.5 * noise, success), "largest |noise|"),
         "the limits in another order": ((noise[::-1], success[::-1]), "largest |noise|"),
-        "the table in another order": ((noise, success[::-1]), "largest difference from ours: "),
+        "the table in another order": ((noise, success[::-1]), "measured it anew: at ["),
         "for other classes": ((others, others_success(colour, others)), "success at 16 of 255"),
         "one limit only": ((noise[:1], success[:1]), "must have the shape (3, 10, 32, 32, 3)"),
         "not a number": ((noise, success * np.nan), "must not hold NaN"),
