@@ -1,17 +1,24 @@
 """CIFAR-10: small photographs in colour, and the coloured shapes that stand in for them where there is no network."""
 
+import contextlib
 import functools
+import hashlib
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from course_utils.data import (
+    DOWNLOAD_TIMEOUT,
     Dataset,
     Split,
     as_pixels,
+    data_folder,
     hash_of,
-    impatience,
+    keras_home,
+    lies_at,
     read_arrays,
+    read_file,
     stand_in_is_wanted,
 )
 
@@ -20,6 +27,16 @@ import numpy as np
 
 # Of the arrays of a part of CIFAR-10: 20,000 images to learn from and 5,000 to test, which load in a second.
 HASH = "844081b52672bf735cbc21ebd6db5e765a1a89b49a11f65c5c7995594734e90b"
+ARRAY_SHAPES = ((20_000, 32, 32, 3), (20_000,), (5_000, 32, 32, 3), (5_000,))
+# MD5 of the files in which Keras keeps all of CIFAR-10, as the authors packed them.
+BATCHES = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+}
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 # What the stand-in for CIFAR-10 draws: where there is ink, x to the right and y downwards, from -1 to 1.
@@ -49,20 +66,21 @@ def load_cifar10() -> Dataset:
         The data set; its images have the shape (N, 32, 32, 3).
 
     Raises:
-        ValueError: as `load_mnist`.
+        ValueError: as `load_mnist`; also for files in the Keras cache, which are checked before Keras unpickles them.
 
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images" (2009). Explained in exercise 08.
     """
-    return _load_cifar10(os.environ.get("COURSE_DATA", ""), os.environ.get("COURSE_DATA_DIR", ""))
+    return _load_cifar10(os.environ.get("COURSE_DATA", ""), data_folder())
 
 
 @functools.lru_cache(maxsize=4)
-def _load_cifar10(choice: str, folder: str) -> Dataset:
+def _load_cifar10(choice: str, folder: Path | None) -> Dataset:
     if stand_in_is_wanted(choice):
         return _stand_in_for_cifar10("COURSE_DATA asks for it")
-    path = Path(folder) / "cifar10.npz"
-    if folder and path.is_file():
-        return _real_cifar10(read_arrays(path, HASH), "a part of it, from the folder in COURSE_DATA_DIR")
+    if folder and lies_at(path := folder / "cifar10.npz"):
+        arrays = read_arrays(path, HASH, ARRAY_SHAPES)
+        return _real_cifar10(arrays, "a part of it, from the folder in COURSE_DATA_DIR")
+    _check_batches()
     try:
         with impatience():
             learn, test = keras.datasets.cifar10.load_data()
@@ -71,19 +89,47 @@ def _load_cifar10(choice: str, folder: str) -> Dataset:
     return _real_cifar10([*learn, *test], "all of it, from the Keras cache")
 
 
+@contextlib.contextmanager
+def impatience() -> Iterator[None]:
+    """Give up on a server that does not answer."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _check_batches() -> None:
+    """Raise ValueError when files in the Keras cache are not those of CIFAR-10. Unpickled, others can do anything."""
+    home = keras_home() if os.access(keras_home(), os.W_OK) else Path("/tmp/.keras")  # Keras's own rule
+    folder = home / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py"
+    for name in BATCHES if os.path.isdir(folder) else ():
+        there = lies_at(folder / name)
+        found = hashlib.md5(read_file(folder / name)).hexdigest() if there else "none, since there is no such file"
+        if found != BATCHES[name]:
+            raise ValueError(
+                f"{folder / name} is damaged, half downloaded or another data set.\n"
+                f"  MD5 of the file: {found}\n  expected:        {BATCHES[name]}\n"
+                f"Move {folder} elsewhere and run this again: it is then fetched anew. Nothing was changed."
+            )
+
+
 def _real_cifar10(arrays: Sequence[np.ndarray], place: str) -> Dataset:
-    """Take a twentieth of the images to learn from for choosing; Keras gives labels a second axis."""
-    images, labels, test_images, test_labels = arrays
+    """Take a twentieth of the images to learn from for choosing; Keras may be set to channels first."""
+    images, labels, test_images, test_labels = (
+        np.moveaxis(array, 1, -1) if array.shape[1:] == (3, 32, 32) else array for array in arrays
+    )
     first = len(images) * 19 // 20
-    images, labels = as_pixels(images), labels.ravel().astype(np.int64)
+    pixels = as_pixels(images)
     return Dataset(
-        train=Split(images[:first], labels[:first]),
-        validation=Split(images[first:], labels[first:]),
-        test=Split(as_pixels(test_images), test_labels.ravel().astype(np.int64)),
+        train=Split(pixels[:first], labels[:first]),
+        validation=Split(pixels[first:], labels[first:]),
+        test=Split(as_pixels(test_images), test_labels),
         class_names=CLASSES,
         source=f"CIFAR-10, {place}",
         is_stand_in=False,
-        fingerprint=hash_of(*arrays),
+        fingerprint=hash_of(images, labels, test_images, test_labels),
     )
 
 

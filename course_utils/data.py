@@ -3,13 +3,12 @@
 import contextlib
 import functools
 import hashlib
+import io
 import os
-import socket
-import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pooch
@@ -21,29 +20,63 @@ MNIST_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.n
 MNIST_FILE_HASH = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 # Of the four arrays one after the other: the same for every file that holds MNIST, however it was packed.
 MNIST_HASH = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
+MNIST_SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
 DOWNLOAD_TIMEOUT = 10  # seconds without an answer
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images with their labels.
+    """Images with their labels. It looks at arrays and never changes them; tensors and lists become arrays.
 
     Attributes:
         images: float32, shape (N, H, W, C), pixels in [0, 1]; read-only. Large photographs are `Photographs`, which
             are sliced like an array.
-        labels: int64, shape (N,); read-only.
+        labels: int64, shape (N,), made from whole numbers of any dtype; read-only. -1 says that nobody knows.
+
+    Raises:
+        TypeError: images that are no array, labels that are not whole numbers.
+        ValueError: not one label for each image.
     """
 
     images: np.ndarray
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        for values in (self.images, self.labels):
+        images = _as_array(self.images, "images")
+        labels = _whole_numbers(_as_array(self.labels, "labels"), len(images))
+        for name, values in (("images", images), ("labels", labels)):
             if isinstance(values, np.ndarray):
+                values = values.view()  # whoever owns the array may go on writing to it
                 values.flags.writeable = False
+            object.__setattr__(self, name, values)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} images of the shape {self.images.shape[1:]}, with their labels)"
+
+
+def _as_array(values: Any, name: str) -> Any:
+    """Return an array, or what has its shape and dtype, as `Photographs` do; of a tensor or a list an array."""
+    values = values.numpy() if hasattr(values, "numpy") else values
+    if isinstance(values, list | tuple):
+        with contextlib.suppress(ValueError):  # parts of different lengths
+            values = np.array(values)
+    dtype = getattr(values, "dtype", None)
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf" or not values.shape:
+        found = dtype if isinstance(dtype, np.dtype) else type(values).__name__
+        raise TypeError(f"{name} must be an array of numbers, a tensor or a list, got {found}")
+    return values
+
+
+def _whole_numbers(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return labels as int64, shape (count,); Keras gives those of some data sets as a column, (count, 1)."""
+    if labels.size and labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
+    if labels.shape not in ((count,), (count, 1)):
+        raise ValueError(f"labels must be one for each of the {count:,} images, got the shape {labels.shape}")
+    return np.asarray(labels).reshape(count).astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -66,6 +99,20 @@ class Dataset:
     is_stand_in: bool
     fingerprint: str
 
+    def __post_init__(self) -> None:
+        for part in ("train", "validation", "test"):
+            if not isinstance(getattr(self, part), Split):
+                raise TypeError(f"{part} must be a Split, got {type(getattr(self, part)).__name__}")
+        names = self.class_names
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise TypeError("class_names must be a tuple of text, a name for each class")
+        object.__setattr__(self, "class_names", tuple(names))
+
+    def __repr__(self) -> str:
+        sizes = " / ".join(f"{len(split):,}" for split in (self.train, self.validation, self.test))
+        shape, classes = self.train.images.shape[1:], len(self.class_names)
+        return f"Dataset({self.source}\n  {sizes} images of the shape {shape}\n  {classes:,} classes)"
+
 
 def load_mnist() -> Dataset:
     """Load MNIST: handwritten digits, paper = 0 and ink = 1, in 55,000 / 5,000 / 10,000 images.
@@ -78,12 +125,13 @@ def load_mnist() -> Dataset:
         The data set; its images have the shape (N, 28, 28, 1).
 
     Raises:
-        ValueError: a file is there, but damaged or not MNIST; COURSE_DATA holds anything else than "stand-in".
+        ValueError: a file is there, but may not be read, is damaged or not MNIST; COURSE_DATA holds anything else
+            than "stand-in".
 
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits" (1998).
     Explained in notebook 00.
     """
-    return _load_mnist(os.environ.get("COURSE_DATA", ""), os.environ.get("COURSE_DATA_DIR", ""), _keras_cache())
+    return _load_mnist(os.environ.get("COURSE_DATA", ""), data_folder(), keras_home() / "datasets")
 
 
 def using_stand_in() -> bool:
@@ -92,7 +140,7 @@ def using_stand_in() -> bool:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_mnist(choice: str, folder: str, cache: Path) -> Dataset:
+def _load_mnist(choice: str, folder: Path | None, cache: Path) -> Dataset:
     if stand_in_is_wanted(choice):
         return _stand_in_for_mnist("COURSE_DATA asks for it")
     path, place = _find("mnist.npz", MNIST_URL, MNIST_FILE_HASH, folder, cache)
@@ -106,35 +154,54 @@ def stand_in_is_wanted(choice: str) -> bool:
     return bool(choice)
 
 
+def data_folder() -> Path | None:
+    """Return the folder that COURSE_DATA_DIR names, None when it names none."""
+    name = os.environ.get("COURSE_DATA_DIR", "").strip()
+    return Path(os.path.expanduser(name)) if name else None
+
+
+def keras_home() -> Path:
+    """Return where Keras keeps what it has downloaded, also for somebody without a home folder."""
+    home = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+    return Path("/tmp/.keras" if home.startswith("~") else home)
+
+
 def in_data_folder(name: str) -> Path | None:
     """Return where something lies in the folder that COURSE_DATA_DIR names; None when it does not, or names none."""
-    folder = os.environ.get("COURSE_DATA_DIR", "")
-    path = Path(folder) / name
-    return path if folder and path.exists() else None
+    folder = data_folder()
+    return folder / name if folder and lies_at(folder / name) else None
 
 
-@contextlib.contextmanager
-def impatience() -> Iterator[None]:
-    """Give up on a server that does not answer."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+def lies_at(path: Path) -> bool:
+    """Is there anything? ValueError when a folder on the way may not be entered, since then nobody knows."""
     try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+        os.stat(path)
+    except PermissionError:
+        raise ValueError(f"{path} cannot be looked for: a folder above it may not be entered") from None
+    except (OSError, ValueError):  # a name that no file can have is a ValueError
+        return False
+    return True
 
 
-def _find(name: str, url: str, file_hash: str, folder: str, cache: Path) -> tuple[Path | None, str]:
+def read_file(path: Path) -> bytes:
+    """Read a whole file; ValueError when that is not possible."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {str(error.strerror).lower()}") from None
+
+
+def _find(name: str, url: str, file_hash: str, folder: Path | None, cache: Path) -> tuple[Path | None, str]:
     """Return the path of a data file and the place in words, or None and the reason why there is none."""
-    if folder and (Path(folder) / name).is_file():
-        return Path(folder) / name, "the folder in COURSE_DATA_DIR"
+    if folder and lies_at(folder / name):
+        return folder / name, "the folder in COURSE_DATA_DIR"
     if folder:
-        print(f"COURSE_DATA_DIR is set, but there is no file {Path(folder) / name}. Looking elsewhere.")
-    if not (cache / name).is_file():
-        try:
+        print(f"COURSE_DATA_DIR is set, but there is no file {folder / name}. Looking elsewhere.")
+    try:
+        if not os.path.exists(cache / name):
             _download(url, file_hash, cache / name)
-        except (OSError, ValueError) as error:  # no network, no disk, or a login page instead of the file
-            return None, f"the download failed: {type(error).__name__}"
+    except (OSError, ValueError) as error:  # no network, no disk, no right, or a login page instead of the file
+        return None, f"the download into {cache} failed: {type(error).__name__}"
     return cache / name, "the Keras cache"
 
 
@@ -144,17 +211,13 @@ def _download(url: str, file_hash: str, path: Path) -> None:
     pooch.retrieve(url, f"sha256:{file_hash}", fname=path.name, path=path.parent, downloader=downloader)
 
 
-def _keras_cache() -> Path:
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-
-
 def _real_mnist(path: Path, place: str) -> Dataset:
-    images, labels, test_images, test_labels = read_arrays(path, MNIST_HASH)
-    images, labels = as_pixels(images), labels.astype(np.int64)
+    images, labels, test_images, test_labels = read_arrays(path, MNIST_HASH, MNIST_SHAPES)
+    images = as_pixels(images)
     return Dataset(
         train=Split(images[:55_000], labels[:55_000]),
         validation=Split(images[55_000:], labels[55_000:]),
-        test=Split(as_pixels(test_images), test_labels.astype(np.int64)),
+        test=Split(as_pixels(test_images), test_labels),
         class_names=tuple("0123456789"),
         source=f"MNIST, from {place}",
         is_stand_in=False,
@@ -162,21 +225,35 @@ def _real_mnist(path: Path, place: str) -> Dataset:
     )
 
 
-def read_arrays(path: Path, wanted_hash: str) -> list[np.ndarray]:
-    """Read the four arrays of a data set from an .npz file and compare their hash with the one they must have."""
+def read_arrays(path: Path, wanted_hash: str, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Read the four arrays of a data set from an .npz file and compare their hash with the one they must have.
+
+    The hash says nothing of shapes: images that were flattened on the way get theirs back.
+    """
+    content = io.BytesIO(read_file(path))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[name] for name in ARRAY_NAMES]
-        found = hash_of(*arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        found = f"none, since the file cannot be read ({error})"
+        with np.load(content, allow_pickle=False) as file:
+            arrays = [np.asarray(file[name]) for name in ARRAY_NAMES]
+        problem = _unlike(arrays, shapes)
+    except Exception as error:  # zip archives, what compresses them and NumPy fail in a dozen ways
+        advice = "pickle" in str(error)  # NumPy's, to load the file unsafely
+        problem = f"the file cannot be read ({'it holds no plain arrays' if advice else repr(error)})"
+    found = f"none, since {problem}" if problem else hash_of(*arrays)
     if found != wanted_hash:
         raise ValueError(
             f"{path} is damaged, half downloaded or another data set.\n"
             f"  hash of its arrays: {found}\n  expected:           {wanted_hash}\n"
             "Move it elsewhere and run this again: it is then fetched anew. Nothing was changed."
         )
-    return arrays
+    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+
+
+def _unlike(arrays: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]) -> str:
+    """Say which array could not be given its shape, or is not uint8; "" when all are well."""
+    for name, array, shape in zip(ARRAY_NAMES, arrays, shapes, strict=True):
+        if array.dtype != np.uint8 or array.size != np.prod(shape):
+            return f"{name} is {array.dtype} of the shape {array.shape}, where uint8 of the shape {shape} is needed"
+    return ""
 
 
 def hash_of(*arrays: np.ndarray) -> str:
@@ -188,8 +265,11 @@ def hash_of(*arrays: np.ndarray) -> str:
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 (N, H, W) or (N, H, W, C) into float32 (N, H, W, C) in [0, 1]."""
-    return images.reshape(*images.shape[:3], -1).astype(np.float32) / 255
+    """Turn uint8 (N, H, W) or (N, H, W, 1 or 3) into float32 (N, H, W, C) in [0, 1]; ValueError for anything else."""
+    images = images[..., np.newaxis] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+        raise ValueError(f"images must be uint8, (N, H, W) or (N, H, W, 1 or 3), got {images.dtype}, {images.shape}")
+    return images.astype(np.float32) / 255
 
 
 def _stand_in_for_mnist(reason: str) -> Dataset:

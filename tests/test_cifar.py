@@ -1,5 +1,7 @@
 """CIFAR-10: where it is looked for, what stands in for it, and the network that reads it."""
 
+import hashlib
+
 from course_utils import cifar, cifar_network, load_cifar10
 from course_utils.networks import copy_of
 
@@ -10,8 +12,9 @@ import pytest
 
 @pytest.fixture
 def places(monkeypatch, tmp_path):
-    """An empty data folder, no network, and nothing loaded yet."""
+    """An empty data folder, an empty Keras cache, no network, and nothing loaded yet."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", no_network)
     cifar._load_cifar10.cache_clear()
@@ -48,7 +51,9 @@ def test_the_data_of_this_run_are_as_promised():
 def test_a_part_of_it_in_the_folder_comes_first(places, monkeypatch):
     arrays = some_arrays(100, ())
     monkeypatch.setattr(cifar, "HASH", cifar.hash_of(*arrays))
-    np.savez(places / "cifar10.npz", **dict(zip(("x_train", "y_train", "x_test", "y_test"), arrays, strict=True)))
+    monkeypatch.setattr(cifar, "ARRAY_SHAPES", tuple(array.shape for array in arrays))
+    flat = [array.reshape(len(array), -1) for array in arrays]  # as some pack them
+    np.savez(places / "cifar10.npz", **dict(zip(("x_train", "y_train", "x_test", "y_test"), flat, strict=True)))
     data = load_cifar10()
     assert [len(split) for split in (data.train, data.validation, data.test)] == [95, 5, 10]
     assert data.source == "CIFAR-10, a part of it, from the folder in COURSE_DATA_DIR"
@@ -64,6 +69,68 @@ def test_then_all_of_it_through_keras(places, monkeypatch):
     assert "all of it" in data.source
     assert data.train.labels.shape == (38,)
     assert data.validation.labels.tolist() == labels[38:, 0].tolist()
+    cifar._load_cifar10.cache_clear()
+    first = [np.moveaxis(each, -1, 1) for each in (images, test_images)]  # as Keras gives them with channels first
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: ((first[0], labels), (first[1], test_labels)))
+    again = load_cifar10()
+    assert again.fingerprint == data.fingerprint
+    np.testing.assert_array_equal(again.test.images, data.test.images)
+
+
+@pytest.fixture
+def batches(places, monkeypatch):
+    """The folder in the Keras cache with six files whose hashes count as the right ones for this test."""
+    folder = places / "keras" / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name in cifar.BATCHES:
+        (folder / name).write_bytes(name.encode())
+    hashes = {name: hashlib.md5(name.encode()).hexdigest() for name in cifar.BATCHES}
+    monkeypatch.setattr(cifar, "BATCHES", hashes)
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "a folder"])
+@pytest.mark.parametrize("name", ["data_batch_1", "test_batch"])
+def test_files_in_the_keras_cache_are_checked_before_they_are_unpickled(batches, monkeypatch, damage, name):
+    loaded = []
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: loaded.append(1))
+    (batches / name).unlink()
+    if damage == "changed":
+        (batches / name).write_bytes(b"cos\nsystem\n(S'echo code'\ntR.")
+    if damage == "a folder":
+        (batches / name).mkdir()
+    with pytest.raises(ValueError, match=r"damaged, half downloaded or another data set|cannot be read") as error:
+        load_cifar10()
+    assert str(batches / name) in str(error.value)
+    if damage != "a folder":
+        assert cifar.BATCHES[name] in str(error.value)
+        assert f"Move {batches} elsewhere" in str(error.value)
+    assert loaded == []
+
+
+def test_whole_files_in_the_keras_cache_are_left_to_keras(batches, monkeypatch):
+    images, labels, *test = some_arrays(40, (1,))
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: ((images, labels), test))
+    assert "all of it, from the Keras cache" in load_cifar10().source
+    assert sorted(path.name for path in batches.iterdir()) == sorted(cifar.BATCHES)
+
+
+def test_the_files_are_where_keras_looks(places, monkeypatch):
+    monkeypatch.undo()
+    folder = places / "keras" / "datasets"
+    asked = []
+    monkeypatch.setenv("KERAS_HOME", str(places / "keras"))
+    monkeypatch.setenv("COURSE_DATA_DIR", "")
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    monkeypatch.setattr("keras.src.datasets.cifar10.get_file", lambda fname, **_: str(folder / fname))
+    monkeypatch.setattr("keras.src.datasets.cifar10.load_batch", lambda path: asked.append(path) or 1 / 0)
+    assert load_cifar10().is_stand_in
+    assert asked == [str(folder / "cifar-10-batches-py-target" / "cifar-10-batches-py" / "data_batch_1")]
+    (folder / "cifar-10-batches-py-target" / "cifar-10-batches-py").mkdir(parents=True)
+    cifar._load_cifar10.cache_clear()
+    with pytest.raises(ValueError, match="data_batch_1 is damaged, half downloaded"):
+        load_cifar10()
+    assert len(asked) == 1
 
 
 def test_no_network_gives_drawn_shapes_and_says_so_once(places, capsys):

@@ -1,10 +1,16 @@
 """Data: the search order, the real thing recognised whatever holds it, and every kind of damaged file."""
 
+import contextlib
+import os
 import shutil
+import tempfile
+import traceback
 from pathlib import Path
 
 from course_utils import data, load_mnist
+from course_utils.data import Dataset, Split, as_pixels
 
+import keras
 import numpy as np
 import pytest
 
@@ -29,6 +35,27 @@ def no_network(url, file_hash, path):
 
 
 @pytest.fixture
+def common():
+    """A folder that everybody may enter; those of pytest are for one user."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Take every right to a file or a folder away for a while, from root, too."""
+    user = os.geteuid()
+    path.chmod(0)
+    os.seteuid(user or 65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        path.chmod(0o755)
+
+
+@pytest.fixture
 def small_mnist(monkeypatch):
     """Arrays in the layout of MNIST, few and small, whose hash counts as the right one for this test."""
     generator = np.random.default_rng(0)
@@ -39,6 +66,7 @@ def small_mnist(monkeypatch):
         "y_test": generator.integers(0, 10, 50, np.uint8),
     }
     monkeypatch.setattr(data, "MNIST_HASH", data.hash_of(*arrays.values()))
+    monkeypatch.setattr(data, "MNIST_SHAPES", tuple(array.shape for array in arrays.values()))
     return arrays
 
 
@@ -107,7 +135,7 @@ def test_a_login_page_in_place_of_the_file_gives_the_stand_in(places, monkeypatc
             pass
 
         def __call__(self, url, output_file, pooch):
-            Path(output_file).write_text("<html>please log in</html>")
+            Path(output_file).write_text("<html>please log in</html>", encoding="utf-8")
 
     monkeypatch.setattr(data.pooch, "HTTPDownloader", LoginPage)
     assert load_mnist().is_stand_in
@@ -135,21 +163,60 @@ def test_the_stand_in_can_be_asked_for(places, small_mnist, monkeypatch):
         load_mnist()
 
 
+def shifted(arrays):
+    """The same bytes in the same order, but the images' last one counts as labels."""
+    arrays["y_train"] = np.concatenate([arrays["x_train"][-1].ravel(), arrays["y_train"]])
+    arrays["x_train"] = arrays["x_train"][:-1]
+
+
+DAMAGED_ARRAYS = {
+    "other arrays": lambda arrays: arrays.update(y_test=arrays["y_test"] + 1),
+    "an array missing": lambda arrays: arrays.pop("x_test"),
+    "pickled": lambda arrays: arrays.update(x_test=np.array([{"code": 1}], dtype=object)),
+    "the same bytes, signed": lambda arrays: arrays.update(x_train=arrays["x_train"].view(np.int8)),
+    "the same bytes, as truths": lambda arrays: arrays.update(x_test=arrays["x_test"].view(bool)),
+    "the same bytes, shifted": shifted,
+    "dates": lambda arrays: arrays.update(y_test=np.zeros(50, "datetime64[s]")),
+}
+
+
+def with_bytes(offset_in_each_header, value):
+    """Write a number into both headers of each member of a zip archive: the local one and that in the directory."""
+
+    def change(path):
+        content = bytearray(path.read_bytes())
+        for start, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+            place = content.find(start)
+            while place >= 0:
+                content[place + offset_in_each_header + shift] |= value
+                place = content.find(start, place + 1)
+        path.write_bytes(content)
+
+    return change
+
+
+def as_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGED_FILES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-1_000]),
+    "empty": lambda path: path.write_bytes(b""),
+    "no archive": lambda path: path.write_text("<html>not found</html>", encoding="utf-8"),
+    "one array alone": lambda path: np.save(path.open("wb"), np.zeros(3)),
+    "encrypted": with_bytes(6, 1),
+    "packed in an odd way": with_bytes(8, 99),
+}
+
+
 @pytest.mark.parametrize("where", [0, 1])
-@pytest.mark.parametrize("damage", ["other arrays", "truncated", "no archive", "an array missing", "pickled"])
+@pytest.mark.parametrize("damage", [*DAMAGED_ARRAYS, *DAMAGED_FILES])
 def test_a_damaged_file_is_named_with_both_hashes_and_left_alone(places, small_mnist, where, damage):
     path = places[where] / "mnist.npz"
-    if damage == "other arrays":
-        small_mnist["y_test"] = small_mnist["y_test"] + 1
-    if damage == "an array missing":
-        del small_mnist["x_test"]
-    if damage == "pickled":
-        small_mnist["x_test"] = np.array([{"code": 1}], dtype=object)
+    DAMAGED_ARRAYS.get(damage, len)(small_mnist)
     np.savez(path, **small_mnist)
-    if damage == "truncated":
-        path.write_bytes(path.read_bytes()[:-1_000])
-    if damage == "no archive":
-        path.write_text("<html>not found</html>")
+    DAMAGED_FILES.get(damage, str)(path)
     before = path.read_bytes()
     with pytest.raises(ValueError, match="damaged, half downloaded or another data set") as error:
         load_mnist()
@@ -157,14 +224,187 @@ def test_a_damaged_file_is_named_with_both_hashes_and_left_alone(places, small_m
     assert data.MNIST_HASH in str(error.value)
     assert "hash of its arrays:" in str(error.value)
     assert "Move it elsewhere" in str(error.value)
+    assert "pickle" not in str(error.value), "NumPy advises to load what cannot be trusted"
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("where", [0, 1])
+def test_a_folder_in_place_of_the_file_is_named(places, where):
+    (places[where] / "mnist.npz").mkdir()
+    with pytest.raises(ValueError, match=r"mnist\.npz cannot be read: is a directory"):
+        load_mnist()
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"x_train": (55_100, 4), "x_test": (50, 4)},
+        {"x_train": (55_100, 2, 2, 1), "x_test": (50, 2, 2, 1)},
+        {"x_train": (-1,), "x_test": (25, 8)},
+        {"y_train": (55_100, 1), "y_test": (1, 50)},
+    ],
+)
+def test_the_same_bytes_in_another_shape_are_the_same_images(places, small_mnist, shapes):
+    changed = {name: array.reshape(shapes.get(name, array.shape)) for name, array in small_mnist.items()}
+    np.savez(places[0] / "mnist.npz", **changed)
+    mnist = load_mnist()
+    assert mnist.fingerprint == data.MNIST_HASH
+    assert mnist.train.images.shape == (55_000, 2, 2, 1)
+    np.testing.assert_allclose(mnist.test.images[..., 0] * 255, small_mnist["x_test"], atol=1e-4)
+    np.testing.assert_array_equal(mnist.validation.labels, small_mnist["y_train"][55_000:])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (2, 4, 4, 2), (2, 4), (2, 4, 4, 1, 1)])
+def test_pixels_of_no_image_are_not_squeezed_into_one(shape):
+    with pytest.raises(ValueError, match=r"images must be uint8, \(N, H, W\) or \(N, H, W, 1 or 3\)"):
+        as_pixels(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match=r"images must be uint8.* got float32"):
+        as_pixels(np.zeros((2, 4, 4), np.float32))
+
+
+# Folders
+
+
+def test_a_file_that_may_not_be_read_is_named(common, places, small_mnist, monkeypatch):
+    np.savez(common / "mnist.npz", **small_mnist)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(common))
+    with (
+        locked(common / "mnist.npz"),
+        pytest.raises(ValueError, match=r"mnist\.npz cannot be read: permission denied"),
+    ):
+        load_mnist()
+    with locked(common), pytest.raises(ValueError, match="a folder above it may not be entered"):
+        load_mnist()
+    assert load_mnist().source == "MNIST, from the folder in COURSE_DATA_DIR"
+
+
+@pytest.mark.parametrize("name", ["data", "数据", "with space "])
+@pytest.mark.parametrize("written", ["{}", "{}  ", "~/{}"])
+def test_the_folder_may_be_written_as_people_write_it(places, small_mnist, monkeypatch, name, written):
+    home = places[0].parent
+    (home / name.strip()).mkdir(exist_ok=True)
+    np.savez(home / name.strip() / "mnist.npz", **small_mnist)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("COURSE_DATA_DIR", written.format(name))
+    assert load_mnist().source == "MNIST, from the folder in COURSE_DATA_DIR"
+
+
+def test_a_file_in_place_of_the_folder_is_named(places, monkeypatch, capsys):
+    file = places[0] / "mnist.npz.txt"
+    file.write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("COURSE_DATA_DIR", str(file))
+    assert load_mnist().is_stand_in
+    assert f"there is no file {file}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("trouble", ["no home", "unknown home", "nobody's folder", "a file"])
+def test_a_cache_that_cannot_be_gives_the_stand_in_and_says_so(places, monkeypatch, capsys, trouble):
+    monkeypatch.undo()
+    for name in ("KERAS_HOME", "COURSE_DATA", "COURSE_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    home = places[0] / "home"
+    monkeypatch.chdir(places[0].parent)
+    monkeypatch.setenv("HOME", str(home))
+    if trouble == "unknown home":
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    if trouble == "a file":
+        home.write_text("no folder", encoding="utf-8")
+    monkeypatch.setattr(data.pooch, "HTTPDownloader", lambda **_: no_network)
+    with locked(places[0]) if trouble == "nobody's folder" else contextlib.nullcontext():
+        assert load_mnist().is_stand_in
+    cache = "/tmp/.keras/datasets" if trouble == "unknown home" else home / ".keras" / "datasets"
+    error = "PermissionError" if trouble == "nobody's folder" else ""
+    assert f"(the download into {cache} failed: {error}" in capsys.readouterr().out
+    assert not Path("~").exists()
 
 
 def test_a_failed_load_can_be_repeated_once_the_file_is_mended(places, small_mnist):
     path = places[0] / "mnist.npz"
-    path.write_text("broken")
+    path.write_text("broken", encoding="utf-8")
     with pytest.raises(ValueError, match="damaged"):
         load_mnist()
     shutil.move(path, path.with_suffix(".broken"))
     np.savez(path, **small_mnist)
     assert not load_mnist().is_stand_in
+
+
+# Data sets
+
+
+@pytest.mark.parametrize("convert", [np.array, np.ndarray.tolist, keras.ops.convert_to_tensor])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_a_split_holds_arrays_and_labels_as_int64(convert, dtype):
+    images = np.random.default_rng(0).uniform(size=(3, 4, 4, 1)).astype(np.float32)
+    split = Split(convert(images), convert(np.array([2, 0, 1], dtype)))
+    np.testing.assert_array_equal(split.images, images)
+    assert split.labels.dtype == np.int64
+    assert split.labels.tolist() == [2, 0, 1]
+    for values in (split.images, split.labels):
+        assert isinstance(values, np.ndarray)
+        assert not values.flags.writeable
+
+
+def test_a_split_leaves_the_arrays_of_the_reader_as_they_are():
+    images, labels = np.zeros((3, 4, 4, 1), np.float32), np.array([-1, 0, 1])
+    split = Split(images, labels)
+    images[0], labels[0] = 1, 5
+    assert images.flags.writeable
+    assert labels.flags.writeable
+    for values in (split.images, split.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0
+
+
+def test_labels_may_be_a_column_and_unknown_and_none_at_all():
+    assert Split(np.zeros((2, 4, 4, 1)), np.array([[3], [-1]], np.int8)).labels.tolist() == [3, -1]
+    assert Split(np.zeros((0, 4, 4, 1)), []).labels.dtype == np.int64
+
+
+IMAGES = np.zeros((3, 4, 4, 1), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "error", "words"),
+    [
+        (IMAGES, [1.0, 2, 3], TypeError, "labels must be whole numbers, got float64"),
+        (IMAGES, [True, False, True], TypeError, "labels must be whole numbers, got bool"),
+        (IMAGES, ["1", "2", "3"], TypeError, "labels must be an array of numbers"),
+        (IMAGES, [[1], [2, 3], [4]], TypeError, "labels must be an array of numbers.* got list"),
+        (IMAGES, None, TypeError, "labels must be an array of numbers.* got NoneType"),
+        (IMAGES, 3, TypeError, "labels must be an array of numbers.* got int"),
+        (IMAGES, np.int64(3), TypeError, "labels must be an array of numbers"),
+        (IMAGES, [1, 2], ValueError, r"one for each of the 3 images, got the shape \(2,\)"),
+        (IMAGES, np.eye(3, dtype=int), ValueError, r"one for each of the 3 images, got the shape \(3, 3\)"),
+        (None, [1], TypeError, "images must be an array of numbers.* got NoneType"),
+        ("images", [1], TypeError, "images must be an array of numbers.* got str"),
+        ([np.zeros((2, 2)), np.zeros((3, 3))], [1, 2], TypeError, "images must be an array of numbers"),
+        (np.array([object()]), [1], TypeError, "images must be an array of numbers.* got object"),
+        (np.float32(1), [1], TypeError, "images must be an array of numbers"),
+        (keras.Input((4, 4, 1)), [1], TypeError, "images must be an array of numbers.* got KerasTensor"),
+    ],
+)
+def test_what_is_no_split_is_refused_in_a_sentence(images, labels, error, words):
+    with pytest.raises(error, match=words) as caught:
+        Split(images, labels)
+    assert Path(traceback.extract_tb(caught.value.__traceback__)[-1].filename).name == "data.py"
+
+
+def test_what_is_no_data_set_is_refused_in_a_sentence():
+    split = Split(IMAGES, [0, 1, 2])
+    with pytest.raises(TypeError, match="validation must be a Split, got tuple"):
+        Dataset(split, (IMAGES, [0, 1, 2]), split, ("a", "b", "c"), "here", False, "")
+    for names in ("abc", None, (1, 2, 3), [b"a"]):
+        with pytest.raises(TypeError, match="class_names must be a tuple of text"):
+            Dataset(split, split, split, names, "here", False, "")
+    assert Dataset(split, split, split, ["a", "b", "c"], "here", False, "").class_names == ("a", "b", "c")
+
+
+def test_a_data_set_is_shown_in_a_few_words():
+    split = Split(IMAGES, [0, 1, 2])
+    shown = repr(Dataset(split, split, split, ("name",) * 1_000, "from here", False, ""))
+    assert len(shown.splitlines()) <= 3
+    for part in ("from here", "3 / 3 / 3 images", "(4, 4, 1)", "1,000 classes"):
+        assert part in shown
+    assert repr(split) == "Split(3 images of the shape (4, 4, 1), with their labels)"

@@ -1,5 +1,6 @@
 """Photographs in folders, those that stand in for them, and networks that know ImageNet."""
 
+import hashlib
 import json
 import shutil
 
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from test_data import locked
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,7 @@ def folder(tmp_path):
         zip(sizes, ("jpg", "png", "gif", "bmp", "webp", "JPEG", "tiff"), strict=True)
     ):
         Image.new("RGB", size, (30 * place, 100, 0)).save(folder / f"{place}.{kind}")
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not a picture", encoding="utf-8")
     return folder
 
 
@@ -77,19 +79,151 @@ def test_a_photograph_that_lies_on_its_side_is_set_upright(tmp_path):
 
 
 def test_labels_are_read_from_a_file_beside_them(folder):
-    (folder / "labels.json").write_text(json.dumps({str(place): {"index": 10 * place} for place in range(6)}))
+    (folder / "labels.json").write_text(
+        json.dumps({str(place): {"index": 10 * place} for place in range(6)}), encoding="utf-8-sig"
+    )
     pictures = load_imagenet_samples(folder)
     assert sorted(pictures.train.labels.tolist()) == [-1, 0, 10, 20, 30, 50]
     assert load_imagenet_samples(folder).train.labels.tolist() == pictures.train.labels.tolist()
-    (folder / "labels.json").write_text('{"0": 3}')
+
+
+@pytest.mark.parametrize(
+    "entry", [3, [], None, {}, *({"index": wrong} for wrong in (5_000, 1_000, -7, -1, True, "3", 2.5, None, [1]))]
+)
+def test_a_wrong_entry_in_labels_json_is_named(folder, entry):
+    (folder / "labels.json").write_text(json.dumps({"0": {"index": 1}, "4": entry}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"labels.json must give an index for each name.*: got .* for 4$"):
+        load_imagenet_samples(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"null", b"{", b"\xff\xfe\x00", b"[" * 100_000])
+def test_another_labels_json_is_refused(folder, content):
+    (folder / "labels.json").write_bytes(content)
     with pytest.raises(ValueError, match=r"labels.json must give an index for each name"):
         load_imagenet_samples(folder)
+
+
+def test_labels_json_must_be_a_file(folder):
+    (folder / "labels.json").mkdir()
+    with pytest.raises(ValueError, match=r"labels.json cannot be read: is a directory"):
+        load_imagenet_samples(folder)
+
+
+# Pictures of every kind: a white square on the left, a black one on the right, and what else there is.
+
+
+def in_mode(mode):
+    half = np.zeros((40, 40), np.uint8)
+    half[:, :20] = 255
+    return Image.fromarray(half).convert(mode)
+
+
+def of_values(dtype, white, black=0):
+    half = np.full((40, 40), black, dtype)
+    half[:, :20] = white
+    return Image.fromarray(half)
+
+
+def over_hidden_colours(mode):
+    """Left transparent over black, right opaque and black."""
+    image = Image.new("RGBA", (40, 40), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 20, 40))
+    if mode == "P":
+        image = image.convert("RGB").convert("P")
+        image.paste(7, (0, 0, 20, 40))
+        image.info["transparency"] = 7
+    return image if mode == "P" else image.convert(mode)
+
+
+def with_transparent_black(mode):
+    """A PNG can also name one colour that is transparent; here it is that of the left half."""
+    image = Image.new(mode, (40, 40), 10 if mode == "L" else (10, 10, 10))
+    image.paste(0, (20, 0, 40, 40))
+    image.info["transparency"] = 10 if mode == "L" else (10, 10, 10)
+    return image
+
+
+PICTURES = {
+    **{f"{mode}.png": in_mode(mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA")},
+    "cmyk.jpg": in_mode("RGB").convert("CMYK"),
+    "cmyk.tiff": in_mode("RGB").convert("CMYK"),
+    "16 bits.png": of_values(np.uint16, 65_535),
+    "16 bits.tiff": of_values(np.uint16, 65_535),
+    "16 bits.pgm": of_values(np.uint16, 65_535),
+    "32 bits, as 8.tiff": of_values(np.int32, 255),
+    "32 bits, as 16.tiff": of_values(np.int32, 65_535),
+    "floats.tiff": of_values(np.float32, 1),
+    "floats to 255.tiff": of_values(np.float32, 255),
+    "transparent.png": over_hidden_colours("RGBA"),
+    "transparent.webp": over_hidden_colours("RGBA"),
+    "transparent grey.png": over_hidden_colours("LA"),
+    "transparent.gif": over_hidden_colours("P"),
+    "transparent palette.png": over_hidden_colours("P"),
+    "named colour.png": with_transparent_black("RGB"),
+    "named grey.png": with_transparent_black("L"),
+}
+
+
+def kept(picture, path):
+    lossless = {"lossless": True} if path.suffix == ".webp" else {}
+    hidden = {"transparency": picture.info["transparency"]} if "transparency" in picture.info else {}
+    picture.save(path, **lossless, **hidden)
+    return path
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_white_is_white_and_black_is_black_in_every_kind_of_picture(tmp_path, name):
+    pixels = photographs.decoded(kept(PICTURES[name], tmp_path / name), 40)
+    assert pixels.dtype == np.uint8
+    assert pixels[:, :18].min() >= 250
+    assert pixels[:, 22:].max() <= 5
+
+
+def test_greys_of_16_bits_keep_their_places(tmp_path):
+    greys = np.linspace(0, 65_535, 1_600).reshape(40, 40)
+    for name, values in (
+        ("a.png", greys.astype(np.uint16)),
+        ("b.tiff", greys.astype(np.int32)),
+        ("c.tiff", (greys / 65_535).astype(np.float32)),
+    ):
+        Image.fromarray(values).save(tmp_path / name)
+        np.testing.assert_allclose(photographs.decoded(tmp_path / name, 40)[..., 0], greys / 257, atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "black"),
+    [(np.int32, 2**30, 0), (np.int32, 255, -1), (np.float32, 1_000, 0), (np.float32, 1, -1), (np.float32, np.nan, 0)],
+)
+def test_values_that_nobody_understands_are_named_and_left_out(folder, capsys, dtype, white, black):
+    of_values(dtype, white, black).save(folder / "odd.tiff")
+    assert "7 pictures" in load_imagenet_samples(folder).source
+    assert "Left out, since they cannot be read: 1 of 8 pictures (odd.tiff)." in capsys.readouterr().out
+
+
+def test_half_transparent_lies_on_white(tmp_path):
+    Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
+    assert np.unique(photographs.decoded(tmp_path / "a.png", 8)) == 127
+
+
+def test_files_that_are_no_pictures_are_named(folder, capsys):
+    for name in ("a.heic", "b.svg", "c", ".hidden", "labels.json", "about.md", "d.json"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    (folder / "more").mkdir()
+    assert "7 pictures" in load_imagenet_samples(folder).source
+    said = capsys.readouterr().out
+    assert "Left out, since they are not pictures that Pillow can read: a.heic, b.svg, c.\n" in said
+
+
+def test_a_name_from_an_older_system_can_be_printed(folder, capsys):
+    (folder / "Bl\udcfcte.jpg").write_bytes(b"\xff\xd8")
+    assert "7 pictures" in load_imagenet_samples(folder).source
+    capsys.readouterr().out.encode()
 
 
 def test_broken_pictures_are_named_and_left_out(folder, capsys):
     whole = (folder / "4.webp").read_bytes()
     (folder / "4.webp").write_bytes(whole[: len(whole) // 2])
-    (folder / "1.png").write_text("<html>not found</html>")
+    (folder / "1.png").write_text("<html>not found</html>", encoding="utf-8")
     pictures = load_imagenet_samples(folder)
     assert len(pictures.train) + len(pictures.test) == 5
     assert "Left out, since they cannot be read: 2 of 7 pictures (1.png, 4.webp)." in capsys.readouterr().out
@@ -103,9 +237,32 @@ def test_a_folder_with_too_few_is_refused(folder, count):
         load_imagenet_samples(folder)
 
 
-def test_no_folder_at_all_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="there is none at"):
-        load_imagenet_samples(tmp_path / "missing")
+def test_no_folder_at_all_is_refused(folder, tmp_path):
+    for wrong in (tmp_path / "missing", folder / "0.jpg", "", "a\0b", "x" * 5_000):
+        with pytest.raises(ValueError, match="there is none at"):
+            load_imagenet_samples(wrong)
+    for wrong in (3, b"pictures", ["pictures"], True, np.zeros((2, 4, 4, 3))):
+        with pytest.raises(TypeError, match="folder must be the path of a folder"):
+            load_imagenet_samples(wrong)
+
+
+def test_a_folder_that_may_not_be_read_is_named(folder, monkeypatch):
+    with locked(folder), pytest.raises(ValueError, match="pictures may not be read"):
+        load_imagenet_samples(folder)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(folder))
+    with locked(folder), pytest.raises(ValueError, match="imagenet_samples cannot be looked for"):
+        load_imagenet_samples()
+
+
+@pytest.mark.parametrize("side", [0, -1, 1_025, 10**9, 1.5, "224", True, None, (224, 224), float("nan")])
+def test_a_side_that_is_none_is_refused(folder, side):
+    with pytest.raises((TypeError, ValueError), match="side must be"):
+        load_imagenet_samples(folder, side=side)
+
+
+def test_a_folder_in_ones_home_is_found(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert "7 pictures" in load_imagenet_samples("~/pictures", side=np.int64(8)).source
 
 
 def test_the_samples_are_found_where_the_data_are(folder, monkeypatch):
@@ -113,7 +270,7 @@ def test_the_samples_are_found_where_the_data_are(folder, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", str(folder.parent))
     assert "ImageNet" in load_imagenet_samples().source
     index = {str(number): [f"n{number}", f"name_{number}"] for number in range(1_000)}
-    (folder.parent / "imagenet_class_index.json").write_text(json.dumps(index))
+    (folder.parent / "imagenet_class_index.json").write_text(json.dumps(index), encoding="utf-8")
     photographs.imagenet_classes.cache_clear()
     assert load_imagenet_samples().class_names[7] == "name 7"
     monkeypatch.setenv("COURSE_DATA", "stand-in")
@@ -133,8 +290,53 @@ def test_without_any_the_two_of_scikit_learn_stand_in(capsys):
     assert stand_in.train.images.shape == (80, 96, 96, 3)
     assert len(stand_in.test) == 20
     assert stand_in.train.images[:].std() > 0.2
-    assert "stand in" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "stand in" in said
+    assert "the classes are numbered" in said
     assert stand_in.class_names[3] == "class 3"
+
+
+# The names of the classes
+
+INDEX = {str(number): [f"n{number}", f"name_{number}"] for number in range(1_000)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(INDEX)[:-500],
+        "",
+        "<html>not found</html>",
+        "[" * 100_000,
+        json.dumps([["n", "name"]] * 1_000),
+        json.dumps({name: INDEX[name] for name in list(INDEX)[:999]}),
+        json.dumps({**INDEX, "1000": ["n", "name"]}),
+        json.dumps({**INDEX, "7": "name"}),
+        json.dumps({**INDEX, "7": ["n", 7]}),
+    ],
+)
+def test_a_damaged_list_of_classes_is_named_with_both_hashes(tmp_path, monkeypatch, content):
+    path = tmp_path / "imagenet_class_index.json"
+    path.write_text(content, encoding="utf-8")
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match="damaged, half downloaded or another file") as error:
+        photographs.imagenet_classes()
+    for part in (str(path), hashlib.md5(content.encode()).hexdigest(), photographs.CLASS_INDEX_HASH, "Move it"):
+        assert part in str(error.value)
+    with locked(path), pytest.raises(ValueError, match="cannot be"):
+        photographs.imagenet_classes()
+
+
+def test_another_list_of_classes_is_used_and_announced(tmp_path, monkeypatch, capsys):
+    content = json.dumps(INDEX).encode()
+    (tmp_path / "imagenet_class_index.json").write_bytes(content)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    assert photographs.imagenet_classes()[7] == "name 7"
+    assert "imagenet_class_index.json is not the file we know" in capsys.readouterr().out
+    photographs.imagenet_classes.cache_clear()
+    monkeypatch.setattr(photographs, "CLASS_INDEX_HASH", hashlib.md5(content).hexdigest())
+    assert photographs.imagenet_classes()[7] == "name 7"
+    assert capsys.readouterr().out == ""
 
 
 # Networks
@@ -150,10 +352,18 @@ def weights(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def weights_are_known(weights, monkeypatch):
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights.iterdir()]
+    monkeypatch.setattr(imagenet, "KNOWN_WEIGHTS", hashes)
+
+
 @pytest.mark.parametrize(("name", "side"), [("mobilenet_v2", 224), ("mobilenet_v2", 96), ("inception_v3", 299)])
-def test_a_network_takes_images_from_0_to_1_and_returns_logits(weights, monkeypatch, name, side):
+@pytest.mark.usefixtures("weights_are_known")
+def test_a_network_takes_images_from_0_to_1_and_returns_logits(weights, monkeypatch, capsys, name, side):
     monkeypatch.setenv("COURSE_DATA_DIR", str(weights))
     network = imagenet_network(name, side if side == 96 else None)
+    assert capsys.readouterr().out == ""
     assert network.input_shape == (None, side, side, 3)
     image = np.random.default_rng(0).uniform(size=(1, side, side, 3)).astype(np.float32)
     build, _ = imagenet.NETWORKS[name]
@@ -170,9 +380,39 @@ def test_weights_of_another_network_are_refused(weights, monkeypatch, tmp_path):
         ValueError, match=r"mobilenet_v2_imagenet.weights.h5 does not hold the weights of mobilenet_v2"
     ):
         imagenet_network()
-    (tmp_path / "mobilenet_v2_imagenet.weights.h5").write_text("<html>not found</html>")
+    (tmp_path / "mobilenet_v2_imagenet.weights.h5").write_text("<html>not found</html>", encoding="utf-8")
     with pytest.raises(ValueError, match="does not hold the weights of mobilenet_v2"):
         imagenet_network()
+    (tmp_path / "mobilenet_v2_imagenet.weights.h5").unlink()
+    (tmp_path / "mobilenet_v2_imagenet.weights.h5").mkdir()
+    with pytest.raises(ValueError, match="cannot be read: is a directory"):
+        imagenet_network()
+
+
+@pytest.mark.usefixtures("weights_are_known")
+def test_one_flipped_bit_in_the_weights_is_announced(weights, monkeypatch, tmp_path, capsys):
+    path = tmp_path / "mobilenet_v2_imagenet.weights.h5"
+    content = bytearray((weights / path.name).read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
+    assert imagenet_network(side=32).output_shape == (None, 1_000)
+    said = capsys.readouterr().out
+    assert f"{path} is not the file we know (SHA-256 {hashlib.sha256(content).hexdigest()})" in said
+
+
+@pytest.mark.parametrize("name", ["resnet", "", None, 3, ["mobilenet_v2"], {}, np.zeros(3), keras.applications])
+def test_a_network_that_nobody_knows_is_refused(name):
+    with pytest.raises(ValueError, match="name must be one of mobilenet_v2, inception_v3"):
+        imagenet_network(name)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "inception_v3"])
+@pytest.mark.parametrize("side", [0, -1, 31, 10**6, "224", True, 224.0, (224, 224), float("nan")])
+def test_a_side_for_which_there_is_no_network_is_refused(monkeypatch, name, side):
+    monkeypatch.setenv("COURSE_DATA", "stand-in")
+    with pytest.raises((TypeError, ValueError), match="side must be"):
+        imagenet_network(name, side)
 
 
 def test_without_weights_the_network_for_cifar10_stands_in(monkeypatch, capsys):
@@ -188,7 +428,7 @@ def test_without_weights_the_network_for_cifar10_stands_in(monkeypatch, capsys):
 
 def test_predictions_are_named_the_likeliest_first(monkeypatch, tmp_path):
     index = {str(number): [f"n{number}", f"name_{number}"] for number in range(1_000)}
-    (tmp_path / "imagenet_class_index.json").write_text(json.dumps(index))
+    (tmp_path / "imagenet_class_index.json").write_text(json.dumps(index), encoding="utf-8")
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     logits = np.zeros((2, 1_000), np.float32)
     logits[0, [5, 9]] = 20, 19
@@ -199,6 +439,36 @@ def test_predictions_are_named_the_likeliest_first(monkeypatch, tmp_path):
     assert second[0] == ("name 700", pytest.approx(1))
     with pytest.raises(ValueError, match=r"logits must have the shape \(N, 1000\)"):
         decode_predictions(logits[0])
+    for same in (logits.tolist(), keras.ops.convert_to_tensor(logits), logits.astype(np.float64), logits.astype(int)):
+        assert decode_predictions(same, top=2) == [first, second]
+    assert decode_predictions(logits[:0]) == []
+
+
+LOGITS = np.random.default_rng(0).normal(0, 3, (2, 1_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("logits", "top", "error", "words"),
+    [
+        (None, 5, TypeError, "logits must be"),
+        ("logits", 5, TypeError, "logits must be"),
+        ([[1.0, 2.0], [3.0]], 5, TypeError, "logits must be"),
+        (LOGITS.astype(complex), 5, TypeError, "logits must be numbers, got complex"),
+        (LOGITS.astype(str), 5, TypeError, "logits must be numbers, got <U"),
+        (LOGITS[:, :999], 5, ValueError, r"logits must have the shape \(N, 1000\)"),
+        (3.0, 5, ValueError, r"logits must have the shape \(N, 1000\)"),
+        ([], 5, ValueError, r"logits must have the shape \(N, 1000\)"),
+        (LOGITS[None], 5, ValueError, r"logits must have the shape \(N, 1000\)"),
+        (np.full((1, 1_000), np.nan), 5, ValueError, "logits must not hold NaN or infinity"),
+        (np.full((1, 1_000), -np.inf), 5, ValueError, "logits must not hold NaN or infinity"),
+        (np.full((1, 1_000), 1e-3), 5, ValueError, "logits must not be probabilities"),
+        *((LOGITS, top, ValueError, "top must be from 1 to 1000") for top in (0, -1, 2_000)),
+        *((LOGITS, top, TypeError, "top must be a whole number") for top in ("5", None, 2.5, True, [5])),
+    ],
+)
+def test_what_are_no_logits_is_refused_in_a_sentence(logits, top, error, words):
+    with pytest.raises(error, match=words):
+        decode_predictions(logits, top)
 
 
 # Measuring and searching
@@ -206,8 +476,10 @@ def test_predictions_are_named_the_likeliest_first(monkeypatch, tmp_path):
 
 @pytest.fixture
 def averages():
-    """A network that sees nothing but the average colour."""
-    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D()])
+    """A network that sees nothing but the average colour, from -1 to 1."""
+    network = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Rescaling(2, -1), keras.layers.GlobalAveragePooling2D()]
+    )
     assert network.output_shape == (None, 3)
     return network
 
