@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.results import MEASURED
-from course_utils.stored import band, measured_before
+from course_utils.stored import band, limits_in_words, measured_before
 
 import nbformat
 import numpy as np
@@ -50,12 +50,7 @@ class Finding:
     @property
     def wanted(self) -> str:
         """What is wanted, in words."""
-        low, high = format(self.low, self.form), format(self.high, self.form)
-        if self.low == self.high:
-            return low
-        if self.high == math.inf:
-            return f"at least {low}"
-        return f"at most {high}" if self.low == -math.inf else f"{low} to {high}"
+        return limits_in_words(self.low, self.high, self.form)
 
     def __str__(self) -> str:
         """Return what was measured and what is wanted."""
@@ -127,18 +122,23 @@ class Question:
         self, exercise: str, number: int, measure: Callable[[Any], Iterator[Finding]], hints: Sequence[str]
     ) -> None:
         self.exercise, self.number, self.measure, self.hints = exercise, number, measure, hints
-        self.prediction: Any = None
+        self.prediction = ""
         self.hints_given = 0
         self.asked_for_the_solution = False
         self.reached = False
 
     def predict(self, prediction: Any) -> None:
         """Keep a prediction, in words or numbers; `check` shows it again beside what was measured."""
-        if is_empty(prediction):
+        try:
+            text = "" if is_empty(prediction) else str(prediction)
+        except Exception as error:  # whatever a reader may write down
+            print(f"Not kept: {in_words(error)}. Write your prediction down in words or numbers.")
+            return
+        if not text:
             print("No prediction yet. Write one down, however wild: that is how one learns the most.")
             return
-        self.prediction = prediction
-        print(f"Kept: you expect {prediction}")
+        self.prediction = text
+        print(f"Kept: you expect {text}")
 
     def check(self, answer: Any) -> Outcome:
         """Measure an answer, and say whether it is what was asked for.
@@ -152,7 +152,7 @@ class Question:
         """
         outcome = self._outcome(answer)
         self.reached = outcome.reached
-        if self.prediction is None or outcome.state == "not attempted":
+        if not self.prediction or outcome.state == "not attempted":
             return outcome
         return Outcome(outcome.state, f"{outcome.text}\n  You expected: {self.prediction}")
 
@@ -166,7 +166,7 @@ class Question:
         except NotAttempted:
             return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
         except Exception as error:  # whatever a reader's code may do
-            return Outcome("not yet", f"✗ Not yet. It cannot be measured: {_in_words(error)}")
+            return Outcome("not yet", f"✗ Not yet. It cannot be measured: {in_words(error)}")
         MEASURED.extend((f"{self.number}: {finding.text}", np.asarray(finding.value).item()) for finding in findings)
         return Outcome("reached", "✓ Reached. " + "\n  ".join(map(self._beside_ours, findings)))
 
@@ -195,13 +195,13 @@ class Question:
             left = len(self.hints) - self.hints_given
             print(f"Sure? There are {left} hints that you have not seen. Call solution() once more to see it.")
             return
-        path = SOLUTIONS / f"{self.exercise}.ipynb"
-        if not path.exists():
-            print(f"The solution is not here: {path.name} is missing in exercises/solutions.")
-            return
-        wanted = {"solution", f"question-{self.number}"}
-        cells = nbformat.read(path, as_version=4).cells
-        print("\n\n".join(cell.source for cell in cells if wanted <= set(cell.metadata.get("tags", []))))
+        path, wanted = SOLUTIONS / f"{self.exercise}.ipynb", {"solution", f"question-{self.number}"}
+        try:
+            cells = nbformat.read(path, as_version=4).cells
+            print("\n\n".join(cell.source for cell in cells if wanted <= set(cell.metadata.get("tags", []))))
+        except Exception as error:  # a damaged file can fail anywhere between UTF-8, JSON and the form of a notebook
+            state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged or cannot be read"
+            print(f"{path.name} {state} in exercises/solutions: 'git checkout exercises/solutions' fetches it again.")
 
 
 def is_empty(answer: Any) -> bool:
@@ -243,7 +243,7 @@ def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     return array
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """Say what happened, and in which line of the reader's own."""
     text = f"{error} ({type(error).__name__})" if str(error) else type(error).__name__
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "ipykernel" in frame.filename]

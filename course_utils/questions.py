@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from course_utils.checks import in_short
 from course_utils.data import load_mnist, using_stand_in
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
 from course_utils.feedback import Finding, Question, as_array, at_least, at_most
@@ -38,10 +39,13 @@ def questions(exercise: str) -> list[Question]:
         A list of `Question`: each has predict(…), check(answer), hint() and solution().
 
     Raises:
+        TypeError: the name is no text.
         ValueError: there is no exercise of that name.
 
     Explained in exercise 01.
     """
+    if not isinstance(exercise, str):
+        raise TypeError(f"exercise must be the name of one, such as '01_steps', got {in_short(exercise)}")
     if exercise not in EXERCISES:
         raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(sorted(EXERCISES))}")
     return [Question(exercise, number, *entry) for number, entry in enumerate(EXERCISES[exercise], start=1)]

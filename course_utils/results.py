@@ -2,22 +2,34 @@
 
 import hashlib
 import inspect
-import json
 import math
 import os
 import re
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
+from course_utils.checks import check_dataset, check_seed, in_short
 from course_utils.data import Dataset, load_mnist, using_stand_in
-from course_utils.networks import convolutional_network
-from course_utils.stored import RESULTS, band, beside, measured_before, replacing, spread, stored_result
+from course_utils.networks import convolutional_network, copy_of
+from course_utils.stored import (
+    RESULTS,
+    Damaged,
+    band,
+    beside,
+    cache_folder,
+    limits_in_words,
+    others,
+    read_json,
+    read_network,
+    stored_result,
+    write_json,
+    write_network,
+)
 
 import keras
 import numpy as np
-import pooch
 import tensorflow as tf
 
 SOLUTION = "solution "  # stands before the name of an exercise in the times of the notebooks
@@ -62,12 +74,19 @@ def expected_minutes() -> dict[str, float]:
     Returns:
         Minutes by notebook, in order.
 
+    Raises:
+        ValueError: those times are missing or damaged.
+
     Explained in notebook 00.
     """
     kept = stored_result("notebook_times")
-    ratio = seconds_for_training() / kept["seconds_for_training"]
-    notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
-    return {name: ratio * seconds / 60 for name, seconds in notebooks.items()}
+    try:
+        notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
+        minutes = {name: seconds / 60 / kept["seconds_for_training"] for name, seconds in notebooks.items()}
+    except (AttributeError, KeyError, TypeError, ZeroDivisionError):
+        raise Damaged(RESULTS / "notebook_times.json") from None
+    here = seconds_for_training()
+    return {name: here * there for name, there in minutes.items()}
 
 
 def seconds_for_training(steps: int = 100) -> float:
@@ -107,33 +126,58 @@ def claim(
 
     Raises:
         AssertionError: on real data, when the value is outside, or NaN.
-        ValueError: neither limit is given.
+        TypeError: the text is none, or the value or a limit is not one number.
+        ValueError: neither limit is given, they leave no room, or the form does not fit.
 
     Explained in notebook 00.
     """
+    if not isinstance(text, str) or not text.strip():
+        raise TypeError(f"text must be a sentence, got {in_short(text)}")
+    value, low, high = _number(value, "value"), _number(low, "low"), _number(high, "high")
     if low == -math.inf and high == math.inf:
         raise ValueError("claim needs low or high: without them it could not fail")
-    MEASURED.append((text, np.asarray(value).item()))  # whole numbers stay whole
-    shown, allowed = format(value, form), f"{format(low, form)} to {format(high, form)}"
-    others = spread(result) if result else measured_before("notebook_[0-9]*").get(text, [])
+    if not low <= high:  # written so that NaN fails too
+        raise ValueError(f"low must be at most high, got {in_short(low)} and {in_short(high)}")
+    MEASURED.append((text, value))
+    seeds = others(text, result)
+    try:
+        shown, *_ = [format(number, form) for number in (value, *seeds)]
+        allowed = limits_in_words(low, high, form)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"form must fit numbers such as {in_short(value)}, like '.1%', got {in_short(form)}"
+        ) from None
     if using_stand_in() if stand_in is None else stand_in:
         real = "MNIST" if stand_in is None else "the real data"
-        there = "".join(f"; {words}" for words in [band(others, form)] if words)
+        there = "".join(f"; {words}" for words in [band(seeds, form)] if words)
         print(f"· {text}: {shown} here (the text speaks of {real}: {allowed}{there})")
     elif low <= value <= high:
-        print(f"✓ {text}: {shown}" + beside(value, others, form))
+        print(f"✓ {text}: {shown}" + beside(value, seeds, form))
     else:
         raise AssertionError(f"The text says: {text}. Measured: {shown}, but {allowed} was claimed.")
+
+
+def _number(value: Any, name: str) -> float:
+    """Return one number, as Python has it: whole ones stay whole."""
+    try:
+        number = np.asarray(value).item()
+    except Exception:  # several numbers, rows of different lengths, a tensor that is not computed yet
+        number = None
+    if not isinstance(number, int | float):
+        raise TypeError(f"{name} must be one number, got {in_short(value)}")
+    return number
 
 
 def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, seed: int) -> keras.Model:
     """Fetch the network that `make(dataset, seed)` makes: from the cache folder, or by making it now and keeping it.
 
-    The file's name holds a hash of all that makes the network: the source code of `make`'s module, the data, the
-    seed and the Keras version. A change in any of them makes a new network. A file that cannot be read is replaced.
+    The file's name holds a hash of all that makes the network: the source code of `make`'s module, or for a function
+    of a notebook its own and that of what it uses from other cells; the data, the seed and the Keras version. A
+    change in any of them makes a new network. A file that cannot be read, or that holds another network, is replaced.
+    Where nothing can be kept the course goes on.
 
     Args:
-        make: a function of the course that trains a network, such as `course_network`.
+        make: a function that trains a network, such as `course_network`; written with `def`, not within another one.
         dataset: what to train on.
         seed: for `make`; all random numbers start from it again afterwards, so that what follows in a notebook
             is the same whether the network was made or fetched.
@@ -141,16 +185,63 @@ def kept_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, 
     Returns:
         The trained network.
 
+    Raises:
+        TypeError: `make` is no such function or returns no network, or what else is given is of another kind.
+        ValueError: the seed is outside its range, or the data set has no fingerprint.
+
     Explained in notebook 02.
     """
-    path = cache_folder() / f"{make.__name__}-{_key(make, dataset, seed)}.keras"
-    network = _read_network(path) if path.exists() else None
+    check_dataset(dataset)
+    seed = check_seed(seed)
+    key, name = _key(make, dataset, seed), make.__code__.co_name
+    path = cache_folder() / f"{name}-{key}.keras"
+    network = read_network(path, path.stem)
     if network is None:
-        print(f"Making {make.__name__} for the first time. It is kept for the other notebooks.")
+        print(f"Making {name} for the first time. It is kept for the other notebooks.")
         network = make(dataset, seed)
-        _write_network(network, path)
+        if not isinstance(network, keras.Model):
+            raise TypeError(f"{name} must return the trained network, a keras.Model, got {type(network).__name__}")
+        try:
+            write_network(network, path, path.stem)
+        except Exception as error:  # no space, no permission, or a layer that cannot be stored
+            reason = " ".join(str(error).split())
+            print(f"The network could not be kept in {path.parent} ({reason:.200}); the course goes on without.")
     keras.utils.set_random_seed(seed)
     return network
+
+
+def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
+    try:
+        if not inspect.isfunction(make) or make.__code__.co_name == "<lambda>" or make.__closure__:
+            raise TypeError
+        inspect.signature(make).bind(dataset, seed)
+        module = make.__module__
+        code = _code_in_notebook(make) if module == "__main__" else inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):
+        raise TypeError(
+            "make must be a function written as def make(dataset, seed), not within another one, and the code of all "
+            f"that it uses must be readable, since the network is known by it; got {in_short(make)}"
+        ) from None
+    if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
+        raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
+    settings = make.__qualname__, make.__defaults__, make.__kwdefaults__, dataset.fingerprint, seed, keras.__version__
+    return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
+
+
+def _code_in_notebook(make: Callable[..., Any]) -> dict[str, str]:
+    """Return by name the code of a notebook's function, and what that uses from other cells: functions and values."""
+    found: dict[str, str] = {}
+    left: dict[str, Any] = {make.__qualname__: make}
+    while left:
+        name, thing = left.popitem()
+        if isinstance(thing, int | float | str | tuple | list | dict):
+            found[name] = repr(thing)
+        elif getattr(thing, "__module__", "") == "__main__":
+            function = inspect.unwrap(thing)
+            found[name] = inspect.getsource(function)
+            used = inspect.getclosurevars(function).globals
+            left |= {other: used[other] for other in used if other not in found}
+    return dict(sorted(found.items()))
 
 
 def finished_network(name: str) -> keras.Model:
@@ -163,35 +254,41 @@ def finished_network(name: str) -> keras.Model:
         The network, trained on MNIST.
 
     Raises:
-        ValueError: there is no network of that name, or its file is not the one that was made.
+        TypeError: the name is no text.
+        ValueError: there is no network of that name, or its file is missing, damaged or not the one that was made.
 
     Explained in notebook 05.
     """
-    hashes = json.loads(HASHES.read_text())
-    path = FINISHED / f"{name}.keras"
-    if name not in hashes or not path.exists():
+    if not isinstance(name, str):
+        raise TypeError(f"name must be that of a finished network, such as 'worst_noise', got {in_short(name)}")
+    hashes = read_json(HASHES)
+    if name not in hashes:
         raise ValueError(f"there is no finished network {name!r}: the names are {', '.join(hashes)}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    path = FINISHED / f"{name}.keras"
+    again = "Fetch it again with 'git checkout results/networks', or make it with 'make results'."
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise ValueError(f"{path.name} {state} in results/networks. {again}") from None
     if found != hashes[name]:
-        raise ValueError(
-            f"{path.name} is damaged or was changed: its hash is {found}, expected {hashes[name]}. "
-            f"Fetch it again with 'git checkout results/networks', or make it with 'make results'."
-        )
-    return keras.saving.load_model(path, safe_mode=True)
+        raise ValueError(f"{path.name} is damaged or was changed: hash {found}, expected {hashes[name]}. {again}")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # three pages, when another Keras does not know what this one has written
+        known = f"Keras {keras.__version__} cannot load it ({type(error).__name__})"
+        raise ValueError(f"{path.name}: {known}; requirements.txt names the version that can") from error
 
 
 def keep_finished_network(network: keras.Model, name: str) -> None:
     """Write a network and its hash to results/networks/, for `finished_network`. Its optimiser is left behind."""
-    FINISHED.mkdir(exist_ok=True)
-    path = FINISHED / f"{name}.keras"
-    without_optimizer = network.__class__.from_config(network.get_config())
-    without_optimizer.set_weights(network.get_weights())
-    if path.exists() and _are_equal(_read_network(path), without_optimizer):
-        return  # files of equal networks differ in their dates, and the repository would grow for nothing
-    _write_network(without_optimizer, path)
-    hashes = json.loads(HASHES.read_text()) if HASHES.exists() else {}
+    path, finished = FINISHED / f"{name}.keras", copy_of(network)
+    finished.optimizer, finished.compiled = None, False
+    hashes = read_json(HASHES) if HASHES.exists() else {}
+    if not _are_equal(read_network(path), finished):  # files of equal networks differ in their dates
+        write_network(finished, path)
     hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    HASHES.write_text(json.dumps(dict(sorted(hashes.items())), indent=2) + "\n")
+    write_json(HASHES, dict(sorted(hashes.items())))
 
 
 def _are_equal(one: keras.Model | None, other: keras.Model) -> bool:
@@ -201,32 +298,3 @@ def _are_equal(one: keras.Model | None, other: keras.Model) -> bool:
     layers, others = (re.sub(r'_\d+"', '"', network.to_json()) for network in (one, other))
     weights, other_weights = one.get_weights(), other.get_weights()
     return layers == others and all(map(np.array_equal, weights, other_weights))
-
-
-def cache_folder() -> Path:
-    """Return the folder for what a reader's machine keeps: COURSE_CACHE_DIR, or the usual one of the system."""
-    folder = os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("adversarial-noise-course")
-    return Path(folder).expanduser()
-
-
-def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
-    source = inspect.getsource(sys.modules[make.__module__])
-    parts = [make.__name__, source, dataset.fingerprint, seed, keras.__version__]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _read_network(path: Path) -> keras.Model | None:
-    try:
-        return keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
-        print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")
-        return None
-
-
-def _write_network(network: keras.Model, path: Path) -> None:
-    """Write the file; when it cannot be written the course goes on."""
-    try:
-        with replacing(path) as new:
-            network.save(new)
-    except OSError as error:
-        print(f"The network could not be kept in {path.parent} ({error}); the course goes on without.")

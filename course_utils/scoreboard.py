@@ -2,16 +2,19 @@
 
 import functools
 import json
+import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from course_utils.attacks import AttackReport, reattack
+from course_utils.checks import check_number, in_short
 from course_utils.data import load_mnist
-from course_utils.feedback import answered
+from course_utils.feedback import NotAttempted, answered, in_words
 from course_utils.networks import convolutional_network, course_network
-from course_utils.results import cache_folder, chosen_seed, kept_network
-from course_utils.stored import replacing, stored_result
+from course_utils.results import chosen_seed, kept_network
+from course_utils.stored import cache_folder, locked, say_once, stored_result, write_json
 
 import keras
 import numpy as np
@@ -20,6 +23,8 @@ BATCHES, BATCH = 600, 64  # what every training may use
 COLUMNS = ("clean_accuracy", "worst_accuracy", "single_image_accuracy", "training_seconds")
 Batches = Iterator[tuple[np.ndarray, np.ndarray]]
 Train = Callable[[keras.Model, Batches], keras.Model]
+Rows = dict[str, dict[str, float]]
+ENTERED: set[Train] = set()  # since `forget`
 
 
 def budget(seed: int) -> Batches:
@@ -60,26 +65,35 @@ def forget() -> None:
     """Train and attack anew next time: a function may call another one that was changed meanwhile."""
     trained_within_budget.cache_clear()
     attacked.cache_clear()
+    ENTERED.clear()
 
 
 class Scoreboard:
     """The reader's ways to become immune, beside those of the course.
 
     They are kept in a file in the cache folder, which is written anew as a whole after each entry, so that nothing
-    is lost when a kernel dies. A file that cannot be read is put aside, and never deleted.
+    is lost when a kernel dies or two enter a row at once. A file that cannot be read is put aside, and never deleted.
+    Where nothing can be written the rows are kept until the kernel stops.
 
     Explained in exercise 05.
     """
 
     def __init__(self) -> None:
         self.path = cache_folder() / f"scoreboard-{load_mnist().fingerprint[:8]}.json"
-        self.rows: dict[str, dict[str, float]] = self._read() if self.path.exists() else {}
-
-    def _read(self) -> dict[str, dict[str, float]]:
+        self.rows: Rows = {}
+        self.unwritten: Rows = {}
         try:
-            rows = json.loads(self.path.read_text())
-            return {str(name): {column: float(row[column]) for column in COLUMNS} for name, row in rows.items()}
-        except (ValueError, TypeError, AttributeError, KeyError):
+            self.rows = self._read()
+        except OSError as error:
+            print(f"{self.path.name} cannot be read ({in_words(error)}): a new scoreboard begins.")
+
+    def _read(self) -> Rows:
+        """Return the rows of the file; put it aside when it cannot be read, or raise OSError when that fails too."""
+        if not os.path.exists(self.path):  # unlike Path.exists, it never raises
+            return {}
+        try:
+            return _checked(json.loads(self.path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
             aside = self.path.with_suffix(f".damaged-{time.time_ns()}")
             self.path.rename(aside)
             print(f"{self.path.name} cannot be read. It is put aside as {aside.name}, and a new scoreboard begins.")
@@ -97,24 +111,73 @@ class Scoreboard:
             The scoreboard itself, so that a notebook shows it.
 
         Raises:
-            TypeError, ValueError: no name, or a function that returns something else than a network that takes
-                images and returns logits.
+            TypeError: `train` is no function.
+            ValueError: no name, or a function that fails or returns something else than a network that takes images
+                and returns logits.
         """
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"name must be a text, such as 'my first idea', got {name!r}")
-        report = attacked(train)
-        accuracies = {column: getattr(report, column) for column in COLUMNS[:3]}
-        self.rows[name] = {**accuracies, "training_seconds": round(trained_within_budget(train)[1], 1)}
-        with replacing(self.path) as new:
-            new.write_text(json.dumps(self.rows, indent=2))
+            raise ValueError(f"name must be a text, such as 'my first idea', got {in_short(name)}")
+        self.unwritten[" ".join(name.split())] = _row(train)
+        self.rows |= self.unwritten
+        try:
+            self._write()
+        except OSError as error:
+            print(f"The row is not kept in {self.path} ({in_words(error)}): it is lost when the kernel stops.")
         return self
+
+    def _write(self) -> None:
+        """Add to the file what is not there yet, and read what others have written meanwhile."""
+        with locked(self.path.with_suffix(".lock")):
+            self.rows |= self._read() | self.unwritten
+            write_json(self.path, self.rows)
+        self.unwritten = {}
 
     def __repr__(self) -> str:
         """Return the table, the best under universal noise first."""
-        course = {f"{name} (the course)": row for name, row in stored_result("small_budget").items()}
-        rows: dict[str, Any] = dict(sorted((course | self.rows).items(), key=lambda row: -row[1]["worst_accuracy"]))
+        rows = sorted([*_rows_of_the_course().items(), *self.rows.items()], key=lambda row: -row[1]["worst_accuracy"])
         lines = [f"{'':34}  clean  universal  single images  seconds"]
-        for name, row in rows.items():
+        for name, row in rows:
             clean, worst, single, seconds = (row[column] for column in COLUMNS)
-            lines.append(f"{name[:34]:34} {clean:6.1%} {worst:10.1%} {single:14.1%} {seconds:8.0f}")
-        return "\n".join([*lines, f"Kept in the cache folder, in {self.path.name}."])
+            shown = name if len(name) <= 34 else f"{name[:33]}…"
+            lines.append(f"{shown:34} {clean:6.1%} {worst:10.1%} {single:14.1%} {seconds:8.0f}")
+        kept = "until the kernel stops" if self.unwritten else f"in the cache folder, in {self.path.name}"
+        return "\n".join([*lines, f"Kept {kept}."])
+
+
+def _row(train: Train) -> dict[str, float]:
+    """Measure a way to train; a second entry measures anew, since what the function uses may have been changed."""
+    if not callable(train) or not isinstance(train, Hashable):
+        raise TypeError(f"train must be a function train(network, batches), got {in_short(train)}")
+    if train in ENTERED:
+        forget()
+    try:
+        report = attacked(train)
+        _, seconds = trained_within_budget(train)
+    except NotAttempted:
+        raise ValueError("train returns nothing: does it end with `return network`?") from None
+    except Exception as error:  # whatever a reader's code may do
+        raise ValueError(f"train cannot be measured: {in_words(error)}") from error
+    ENTERED.add(train)
+    accuracies = {column: getattr(report, column) for column in COLUMNS[:3]}
+    return {**accuracies, "training_seconds": round(seconds, 1)}
+
+
+def _rows_of_the_course() -> Rows:
+    try:
+        rows = _checked(stored_result("small_budget"))
+    except ValueError as error:
+        say_once(f"The rows of the course are left out: {error}.")
+        return {}
+    return {f"{name} (the course)": row for name, row in rows.items()}
+
+
+def _checked(rows: Any) -> Rows:
+    """Return rows by name, shares from 0 to 1 and seconds; ValueError if they are something else."""
+    most = dict.fromkeys(COLUMNS, 1.0) | {"training_seconds": math.inf}
+    try:
+        return {
+            name: {column: check_number(row[column], column, 0, most[column]) for column in COLUMNS}
+            for name, row in rows.items()
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"these are no rows of a scoreboard ({error})") from None

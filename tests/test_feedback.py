@@ -136,6 +136,35 @@ def test_the_prediction_is_shown_beside_the_result(question, capsys):
     assert "expected" not in question.check(...).text
 
 
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no words")
+
+    __repr__ = __str__
+
+
+ENDLESS = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize("odd", [Unspeakable(), [Unspeakable()], ENDLESS])
+def test_what_cannot_be_said_is_no_prediction_and_no_answer(question, capsys, odd):
+    question.predict("about half")
+    question.predict(odd)
+    assert "Write your prediction down in words or numbers" in capsys.readouterr().out
+    outcome = question.check(odd)
+    assert outcome.state == "not yet"
+    assert "It cannot be measured" in outcome.text
+    assert "You expected: about half" in outcome.text
+
+
+@pytest.mark.parametrize("prediction", [0, 0.0, False, np.zeros(3), {"a": 1}, 3j])
+def test_a_prediction_may_be_of_any_kind(question, capsys, prediction):
+    question.predict(prediction)
+    assert f"you expect {prediction}" in capsys.readouterr().out
+    assert f"You expected: {prediction}" in question.check(0.6).text
+
+
 def test_hints_come_one_at_a_time(question, capsys):
     for shown in (1, 2, 3, 3):
         question.hint()
@@ -164,7 +193,23 @@ def test_a_missing_solution_is_said(question, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(feedback, "SOLUTIONS", tmp_path)
     question.solution()
     question.solution()
-    assert "00_test.ipynb is missing" in capsys.readouterr().out
+    assert "00_test.ipynb is missing in exercises/solutions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"cells": [{"cell_ty', "[]", "{}", "ÿ", '{"nbformat": 4, "cells": [3]}', None]
+)
+def test_a_solution_that_cannot_be_read_is_said(question, capsys, tmp_path, monkeypatch, content):
+    path = tmp_path / "00_test.ipynb"
+    path.mkdir() if content is None else path.write_text(content, encoding="latin-1")
+    monkeypatch.setattr(feedback, "SOLUTIONS", tmp_path)
+    question.solution()
+    capsys.readouterr()
+    question.solution()
+    assert capsys.readouterr().out == (
+        "00_test.ipynb is damaged or cannot be read in exercises/solutions: "
+        "'git checkout exercises/solutions' fetches it again.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,6 +242,12 @@ def test_what_is_wanted_is_said_in_words(low, high, words):
 def test_an_exercise_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"no exercise '99_none': the names are 01_steps"):
         questions("99_none")
+
+
+@pytest.mark.parametrize("exercise", [None, 3, [], ["01_steps"]])
+def test_an_exercise_has_a_name(exercise):
+    with pytest.raises(TypeError, match=r"exercise must be the name of one, such as '01_steps', got "):
+        questions(exercise)
 
 
 def test_a_share_that_is_wanted_stays_between_0_and_1():

@@ -1,8 +1,16 @@
 """The scoreboard of exercise 5: one budget for all, and no row is ever lost."""
 
+import errno
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
 from types import SimpleNamespace
 
-from course_utils import Scoreboard, scoreboard, with_contrast
+from course_utils import Scoreboard, load_mnist, scoreboard, stored, with_contrast
 from course_utils.feedback import NotAttempted
 
 import pytest
@@ -14,7 +22,21 @@ def board(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(scoreboard, "trained_within_budget", lambda train: (train, 12.34))
     monkeypatch.setattr(scoreboard, "attacked", lambda train: train())
+    monkeypatch.setattr(scoreboard, "forget", scoreboard.ENTERED.clear)
     return Scoreboard()
+
+
+@pytest.fixture
+def nobody():
+    """A user who is not root, since root may read and write everything; a folder of theirs."""
+    load_mnist()
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    folder = pathlib.Path(tempfile.mkdtemp())
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
 
 
 def report(worst):
@@ -47,19 +69,213 @@ def test_a_crash_while_writing_loses_nothing(board, monkeypatch):
     def crash(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scoreboard.json, "dumps", crash)
+    monkeypatch.setattr(pathlib.Path, "write_text", crash)
     with pytest.raises(KeyboardInterrupt):
         board.enter("second", report(0.6))
     assert list(Scoreboard().rows) == ["mine"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"mine": 3}', '{"mine": {"clean_accuracy": 1}}'])
+ROW = {"clean_accuracy": 0.9, "worst_accuracy": 0.8, "single_image_accuracy": 0.5, "training_seconds": 12.3}
+DAMAGED = ["{", "[]", "3", "ÿ", "[" * 9_999, '{"mine": 3}', '{"mine": {"clean_accuracy": 1}}']
+DAMAGED += [json.dumps({"mine": ROW | {"worst_accuracy": wrong}}) for wrong in (float("nan"), "0.8", 1.2, -0.1, None)]
+DAMAGED += [json.dumps({"mine": ROW | {"training_seconds": wrong}}) for wrong in (float("inf"), -1, True)]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_file_is_put_aside(board, content, capsys):
-    board.path.write_text(content)
+    board.path.write_text(content, encoding="latin-1")
     assert Scoreboard().rows == {}
     assert "put aside" in capsys.readouterr().out
     (aside,) = board.path.parent.glob("*.damaged-*")
-    assert aside.read_text() == content
+    assert aside.read_text(encoding="latin-1") == content
+
+
+def test_a_file_that_is_damaged_meanwhile_is_put_aside_too(board, capsys):
+    board.enter("first", report(0.9))
+    board.path.write_text("{", encoding="utf-8")
+    board.enter("second", report(0.8))
+    assert "put aside" in capsys.readouterr().out
+    assert len(list(board.path.parent.glob("*.damaged-*"))) == 1
+    assert list(Scoreboard().rows) == ["first", "second"]
+
+
+def test_two_scoreboards_keep_each_others_rows(board):
+    other = Scoreboard()
+    board.enter("first", report(0.9)).enter("shared", report(0.1))
+    other.enter("second", report(0.8)).enter("shared", report(0.2))
+    board.enter("third", report(0.7))
+    assert board.rows == Scoreboard().rows
+    assert sorted(board.rows) == ["first", "second", "shared", "third"]
+    assert board.rows["shared"]["worst_accuracy"] == 0.2, "the newer one counts"
+
+
+# Another kernel, that says when it is ready, and waits for a line before it enters its rows.
+WRITER = """
+import sys
+from course_utils import Scoreboard, scoreboard
+scoreboard._row = lambda train: dict.fromkeys(scoreboard.COLUMNS, 0.5)
+board = Scoreboard()
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    board.enter(f"{sys.argv[1]} {number}", print)
+"""
+HOLDER = """
+import sys
+from course_utils import Scoreboard
+from course_utils.stored import locked
+with locked(Scoreboard().path.with_suffix(".lock")):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def kernel(code, *arguments):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+
+
+def ready(*kernels):
+    for one in kernels:
+        while "ready" not in one.stdout.readline():
+            assert one.poll() is None
+
+
+def go(*kernels):
+    for one in kernels:
+        one.stdin.write("\n")
+        one.stdin.flush()
+
+
+def test_kernels_that_enter_rows_at_once_lose_none(board):
+    kernels = [kernel(WRITER, name, 40) for name in ("one", "two")]
+    ready(*kernels)
+    go(*kernels)
+    assert [one.wait(60) for one in kernels] == [0, 0]
+    assert set(Scoreboard().rows) == {f"{name} {number}" for name in ("one", "two") for number in range(40)}
+
+
+def test_a_lock_is_waited_for_and_a_killed_kernel_leaves_none(board):
+    holder, writer = kernel(HOLDER), kernel(WRITER, "one", 1)
+    ready(holder, writer)
+    go(writer)
+    with pytest.raises(subprocess.TimeoutExpired):
+        writer.wait(1)
+    assert not board.path.exists()
+    holder.kill()
+    assert writer.wait(30) == 0
+    assert list(Scoreboard().rows) == ["one 0"]
+
+
+def test_a_disk_without_locks_is_no_obstacle(board, monkeypatch):
+    def fails(descriptor):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(stored, "_lock", fails)
+    assert list(board.enter("mine", report(0.5)).rows) == list(Scoreboard().rows) == ["mine"]
+
+
+@pytest.mark.parametrize("where", ["write_json", "locked"])
+def test_a_row_that_cannot_be_written_stays_until_the_kernel_stops(board, monkeypatch, capsys, where):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    board.enter("first", report(0.9))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(scoreboard, where, full)
+        text = repr(board.enter("second", report(0.8)))
+    assert "second " in text
+    assert text.endswith("Kept until the kernel stops.")
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("The row is not kept in ")
+    assert "No space left on device" in said
+    assert list(Scoreboard().rows) == ["first"]
+    board.enter("third", report(0.7))
+    assert list(Scoreboard().rows) == ["first", "second", "third"], "when there is room again"
+
+
+def test_a_folder_that_may_not_be_entered_is_no_obstacle(nobody, monkeypatch, capsys):
+    nobody.chmod(0)
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(nobody / "course"))
+    monkeypatch.setattr(scoreboard, "_row", lambda train: ROW)
+    assert "mine " in repr(Scoreboard().enter("mine", print))
+    assert "The row is not kept" in capsys.readouterr().out
+    nobody.chmod(0o700)
+
+
+def test_a_file_that_can_neither_be_read_nor_put_aside_is_left_alone(nobody, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(nobody))
+    monkeypatch.setattr(scoreboard, "_row", lambda train: ROW)
+    board = Scoreboard()
+    board.path.write_text("{", encoding="utf-8")
+    nobody.chmod(0o500)
+    assert list(Scoreboard().enter("mine", print).rows) == ["mine"]
+    assert "a new scoreboard begins" in capsys.readouterr().out
+    nobody.chmod(0o700)
+    assert board.path.read_text(encoding="utf-8") == "{"
+
+
+def test_the_rows_of_the_course_may_be_damaged(board, monkeypatch, capsys):
+    stored.say_once.cache_clear()
+    monkeypatch.setattr(scoreboard, "stored_result", lambda name: {"worst noise": {"clean_accuracy": 1}})
+    assert repr(board.enter("mine", report(0.5))).splitlines()[1].startswith("mine ")
+    assert "The rows of the course are left out" in capsys.readouterr().out
+
+
+def test_a_name_is_shown_in_one_line(board):
+    lines = repr(board.enter("my\n  first\tidea", report(0.999)).enter(1_000 * "x", report(0.998))).splitlines()
+    assert lines[1].startswith("my first idea  ")
+    assert lines[2].startswith(33 * "x" + "… ")
+    assert len(lines) == 9
+    assert len(set(map(len, lines[1:-1]))) == 1
+    assert list(Scoreboard().rows) == ["my first idea", 1_000 * "x"]
+
+
+def test_a_second_entry_measures_anew(board, monkeypatch):
+    """The function may be the same, and what it uses another."""
+    forgotten = []
+    monkeypatch.setattr(scoreboard, "forget", lambda: forgotten.append(scoreboard.ENTERED.clear()))
+    scoreboard.ENTERED.clear()
+    one, other = report(0.5), report(0.6)
+    board.enter("one", one).enter("other", other)
+    assert len(forgotten) == 0
+    board.enter("one again", one)
+    assert len(forgotten) == 1
+
+
+class Unhashable:
+    __hash__ = None
+
+    def __call__(self, network, batches):
+        return network
+
+
+@pytest.mark.parametrize("train", [None, ..., "train", 3, [], Unhashable()])
+def test_what_is_no_function_gets_a_sentence(board, train):
+    with pytest.raises(TypeError, match=r"train must be a function train\(network, batches\), got "):
+        board.enter("mine", train)
+    assert not board.rows
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        (lambda network, batches: None, r"train returns nothing: does it end with `return network`\?"),
+        (lambda network, batches: ..., "train returns nothing"),
+        (lambda network, batches: [None], "train returns nothing"),
+        (
+            lambda network, batches: "trained",
+            "train cannot be measured: your function must return the trained network",
+        ),
+        (lambda network: network, r"train cannot be measured: .* 2 were given \(TypeError\)"),
+        (lambda network, batches: 1 / 0, r"train cannot be measured: division by zero \(ZeroDivisionError\)"),
+    ],
+)
+def test_a_function_that_fails_gets_a_sentence(tmp_path, monkeypatch, train, words):
+    monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match=words):
+        Scoreboard().enter("mine", train)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "  ", None, 3])

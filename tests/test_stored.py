@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STORED = {path.stem: json.loads(path.read_text()) for path in sorted(stored.RESULTS.glob("*.json"))}
+STORED = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(stored.RESULTS.glob("*.json"))}
 CLAIMED = re.compile(r"^✓ (.+?): [-\d]", flags=re.MULTILINE)
 
 
@@ -39,16 +39,50 @@ def test_the_spread_has_one_number_a_seed_and_leaves_out_where_there_is_none(fol
     assert spread("one/rows/0/noisy") == [1, 2]
 
 
-@pytest.mark.parametrize("way", ["one/other", "one/full", "one", "one/rows/7/noisy", "one/rows/x"])
+@pytest.mark.parametrize(
+    "way", ["one/other", "one/full", "one", "one/rows/7/noisy", "one/rows/x", "one//x", "one/true"]
+)
 def test_a_number_that_is_not_there_is_named(folder, way):
-    keep([{"full": {"accuracy": 0.5}, "rows": [{"noisy": 1}]}])
+    keep([{"full": {"accuracy": 0.5}, "rows": [{"noisy": 1}], "true": True}])
     with pytest.raises(ValueError, match=f"there is no number {way[4:]!r} in the stored result 'one'"):
         spread(way)
 
 
+@pytest.mark.parametrize("name", [None, 3, ["one"], b"one"])
+def test_a_name_is_a_text(folder, name):
+    for function in (stored_result, spread):
+        with pytest.raises(
+            TypeError, match=f"the name of a stored result must be a text.*got {re.escape(repr(name))}"
+        ):
+            function(name)
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"values": [{"a', "[]", "3", "{}", '{"values": {"a": 1}}', "ÿ", "[" * 9_999]
+)
+def test_a_damaged_file_gets_a_sentence_that_says_how_to_mend_it(folder, content):
+    (folder / "one.json").write_text(content, encoding="latin-1")
+    for function in (stored_result, spread):
+        with pytest.raises(
+            ValueError, match=r"^one.json is damaged or cannot be read: 'git checkout results' fetches it"
+        ):
+            function("one")
+
+
+def test_where_all_results_are_missing_it_is_said_how_to_fetch_them(folder):
+    with pytest.raises(ValueError, match="no stored result 'one': none is here, 'git checkout results' fetches them"):
+        stored_result("one")
+
+
+def test_a_result_is_the_same_file_on_every_system(folder):
+    keep([{"größe": 1}])
+    assert (folder / "one.json").read_bytes().count(b"\r") == 0
+    assert "größe".encode() in (folder / "one.json").read_bytes()
+
+
 def test_the_summary_has_every_number_and_no_truth_value(folder):
     keep([{"a": {"b": 1.0}, "true": True}, {"a": {"b": 3.0}}, {"a": {"b": 2.5}}])
-    summary = json.loads((folder / "one.json").read_text())["summary"]
+    summary = json.loads((folder / "one.json").read_text(encoding="utf-8"))["summary"]
     assert summary == {"a/b": {"median": 2.5, "lowest": 1.0, "highest": 3.0}}
 
 
@@ -88,6 +122,15 @@ def test_what_was_measured_before_is_found_by_its_words(folder):
 def test_the_band_speaks_in_the_form_of_the_number():
     assert stored.beside(14, [12, 17], ".0f") == " (two seeds 12 – 17)"
     assert "yours is outside" in stored.beside(18, [12, 17], ".0f")
+    assert stored.beside(17.4, [12, 17], ".0f") == " (two seeds 12 – 17)", "what looks the same is within"
+    assert stored.beside(1_500, [1_200, 1_700], ",.0f") == " (two seeds 1,200 – 1,700)"
+
+
+def test_only_numbers_are_told_as_measured_before(folder):
+    stored.measured_before.cache_clear()
+    keep([{"nine in ten": "much", "ten": 1}, {"nine in ten": 0.8, "ten": None}], "solution_01")
+    assert stored.measured_before("solution_01") == {"nine in ten": [0.8], "ten": [1]}
+    stored.measured_before.cache_clear()
 
 
 @pytest.mark.parametrize("name", STORED)
