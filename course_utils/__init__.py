@@ -6,6 +6,7 @@ the notebooks. That is why every notebook imports `course_utils` first. All publ
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -35,6 +36,27 @@ def _check_backend(backend: str) -> None:
         )
 
 
+def _check_version(name: str, version: str, oldest: str) -> None:
+    if [int(part) for part in version.split(".")[:2]] < [int(part) for part in oldest.split(".")]:
+        raise ImportError(
+            f"This course needs {name} {oldest} or newer, but here is {version}. Install what the course names "
+            f"(its README says how), or 'pip install --upgrade {name}', and restart the kernel."
+        )
+
+
+def _use_the_formats_of_the_course() -> None:
+    """Put right what ~/.keras/keras.json may ask for: other formats of images and numbers than the course's."""
+    for setting, wanted in {"image_data_format": "channels_last", "floatx": "float32"}.items():
+        found = getattr(keras.config, setting)()
+        if found != wanted:
+            getattr(keras.config, f"set_{setting}")(wanted)
+            print(f"Keras is set to {setting} = {found}; the course needs {wanted} and uses it in this process.")
+
+
+for _stream in (sys.stdout, sys.stderr):
+    # A console that knows no ✓, as on a Chinese Windows, shows a question mark instead of failing.
+    if hasattr(_stream, "reconfigure") and "utf" not in (_stream.encoding or "").lower():
+        _stream.reconfigure(errors="replace")
 _check_backend(os.environ.setdefault("KERAS_BACKEND", "tensorflow"))
 with _quiet_start_up():
     import keras
@@ -43,6 +65,9 @@ with _quiet_start_up():
     tf.constant(0)  # starts the devices, which is when the last of those lines are written
 tf.get_logger().setLevel("ERROR")  # it warns when a function is compiled anew, as the search is for each network
 _check_backend(keras.config.backend())  # Keras may have been imported earlier
+_check_version("tensorflow", tf.__version__, "2.19")
+_check_version("keras", keras.__version__, "3.10")
+_use_the_formats_of_the_course()
 
 # What each module asks is entered when it is imported.
 from course_utils import (  # noqa: E402

@@ -1,14 +1,21 @@
 """Everything that could break a finished network. Whoever calls a network immune has to come past here."""
 
-import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from course_utils.checks import check_noise_limit
+from course_utils.checks import (
+    check_dataset,
+    check_images,
+    check_labels,
+    check_network,
+    check_noise_limit,
+    check_seed,
+    in_short,
+)
 from course_utils.data import Dataset
 from course_utils.evaluation import classes_seen, evaluate_noise
-from course_utils.gradients import gradient_of, quick_pooling
+from course_utils.gradients import NoGradientError, compiled, gradient_of, logits_of, quick_pooling
 from course_utils.noise import add_noise
 from course_utils.search import find_universal_noise
 
@@ -112,17 +119,23 @@ def reattack(
         An `AttackReport`.
 
     Raises:
-        TypeError: a limit that is not a number.
-        ValueError: a limit outside (0, 1], another strength, images that do not fit the network, a network that
-            returns probabilities.
+        TypeError: something that is no network or no data set, a limit that is not a number.
+        ValueError: a limit outside (0, 1], another strength, images, labels or class names that do not fit the
+            network, a network that returns anything else than finite logits (N, classes).
 
     Source: what to try follows Athalye et al., "Obfuscated gradients give a false sense of security" (2018), and
     Croce and Hein, "Reliable evaluation of adversarial robustness" (2020). Explained in notebook 06.
     """
+    check_dataset(dataset)
+    test = check_images(dataset.test.images, network)
+    check_dataset(dataset, classes=check_network(network, test))
+    check_labels(dataset.test.labels, test, len(dataset.class_names), name="dataset.test.labels")
+    if other_network is not None:
+        check_network(other_network, check_images(test, other_network))
     noise_limit = check_noise_limit(noise_limit)
-    if strength not in STRENGTHS:
-        raise ValueError(f"strength must be one of {', '.join(STRENGTHS)}, got {strength!r}")
-    attacks = _Attacks(network, dataset, noise_limit, STRENGTHS[strength], seed)
+    if not isinstance(strength, str) or strength not in STRENGTHS:
+        raise ValueError(f"strength must be one of {', '.join(STRENGTHS)}, got {in_short(strength)}")
+    attacks = _Attacks(network, dataset, noise_limit, STRENGTHS[strength], check_seed(seed))
     all_noise = attacks.universal(network)
     towards = [
         evaluate_noise(network, *attacks.test, noise, target, noise_limit) for target, noise in enumerate(all_noise)
@@ -184,7 +197,12 @@ class _Attacks:
             "seed": self.seed,
             **settings,
         }
-        return find_universal_noise(against, self.dataset.train.images, targets, **settings)  # type: ignore[arg-type]
+        try:
+            return find_universal_noise(against, self.dataset.train.images, targets, **settings)  # type: ignore[arg-type]
+        except NoGradientError:  # it stays where it started; attacks that need no gradient have the last word
+            start = settings.get("start")
+            shape = (len(targets) if targets else 1, *self.dataset.train.images.shape[1:])
+            return start if isinstance(start, np.ndarray) else np.zeros(shape, np.float32)
 
     def universal(self, against: keras.Model, targeted: bool = True) -> np.ndarray:
         """Search from all starts; return for each target the noise that leaves the least accuracy."""
@@ -222,7 +240,7 @@ class _Attacks:
     def descend(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
         """Projected gradient descent from random starts, on those that still stand."""
         generator = tf.random.Generator.from_seed(self.seed + 1)
-        descend = descent(self.network, margin)
+        descend = compiled(self.network, descent, margin)
         standing = np.ones(len(images), bool)
         for _ in range(self.strength.single_restarts):
             index = np.flatnonzero(standing)
@@ -237,7 +255,7 @@ class _Attacks:
         """Descend from noise that makes all pixels as grey as it can: layers that saturate have slopes only there."""
         start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
         limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        cross_entropy, margin = (descent(self.network, margin) for margin in (False, True))
+        cross_entropy, margin = (compiled(self.network, descent, margin) for margin in (False, True))
         return np.logical_and(*(one(images, labels, start, limit, steps) for one in (cross_entropy, margin)))
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -248,10 +266,9 @@ class _Attacks:
             from art.attacks.evasion import SquareAttack
             from art.estimators.classification import TensorFlowV2Classifier
 
-        classes = self.network.output_shape[-1]
-        judge = TensorFlowV2Classifier(
-            tf.function(self.network, reduce_retracing=True), classes, images.shape[1:], clip_values=(0, 1)
-        )
+        classes = len(self.dataset.class_names)
+        logits = tf.function(lambda images, training: logits_of(self.network, images), reduce_retracing=True)  # noqa: ARG005
+        judge = TensorFlowV2Classifier(logits, classes, images.shape[1:], clip_values=(0, 1))
         np.random.seed(self.seed)  # noqa: NPY002 - the attack draws from NumPy's global generator
         attack = SquareAttack(
             judge,
@@ -266,7 +283,6 @@ class _Attacks:
         return classes_seen(self.network, noisy) == labels
 
 
-@functools.lru_cache(maxsize=16)
 def descent(network: keras.Model, margin: bool) -> Callable[..., tf.Tensor]:
     """Compile the descent for one network and one of the two losses."""
 
@@ -276,7 +292,7 @@ def descent(network: keras.Model, margin: bool) -> Callable[..., tf.Tensor]:
         for step in tf.range(steps + 1):
             noisy = tf.identity(tf.clip_by_value(images + noise, 0, 1))
             with quick_pooling():
-                logits = network(noisy, training=False)
+                logits = logits_of(network, noisy)
             standing &= tf.argmax(logits, axis=1) == labels
             if margin:
                 own = tf.one_hot(labels, tf.shape(logits)[1], True, False)

@@ -7,7 +7,8 @@ boxes into boxes that hold at least all that can come out of it.
 from collections.abc import Iterator
 from typing import Any
 
-from course_utils.checks import check_inputs
+from course_utils.checks import check_count, check_inputs, check_number
+from course_utils.evaluation import classes_seen
 from course_utils.networks import copy_of
 from course_utils.training import Training, fit
 
@@ -51,8 +52,8 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
         noise_limit: largest |noise| of a pixel, in (0, 1]. Noisy pixels stay in [0, 1].
 
     Returns:
-        Bool, shape (N,). True: proven, up to the rounding of float32. False: not proven, which is not the same as
-        fooled.
+        Bool, shape (N,). True: proven, up to the rounding of float32, in which the bounds are computed whatever the
+        network computes in. False: not proven, which is not the same as fooled.
 
     Raises:
         TypeError: images that are not float32, labels that are not whole numbers, a limit that is not a number.
@@ -68,7 +69,7 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
         some = slice(first, first + BATCH)
         margins = _worst_margins(chain, images[some], labels[some], noise_limit)
         proven.append(np.count_nonzero(margins >= 0, axis=1) == 1)  # the true class itself, and no other
-    return np.concatenate(proven)
+    return np.concatenate(proven) & (classes_seen(network, images) == labels)
 
 
 def train_certified(
@@ -106,13 +107,9 @@ def train_certified(
     Source: as `certified_accuracy`. Explained in notebook 07.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    if steps < 1 or batch_size < 1 or not 0 <= clean_weight <= 1:
-        raise ValueError(
-            "steps and batch_size must be at least 1 and clean_weight in [0, 1]; "
-            f"got {steps}, {batch_size} and {clean_weight}"
-        )
+    steps, clean_weight = check_count(steps, "steps"), check_number(clean_weight, "clean_weight", 0, 1)
     _chain(network)
-    training = _OnBounds(copy_of(network), noise_limit, clean_weight, steps)
+    training = _OnBounds(copy_of(network, images), noise_limit, clean_weight, steps)
     return fit(training, images, labels, steps, seed, peak_learning_rate, batch_size)
 
 
@@ -140,7 +137,9 @@ def _chain(network: keras.Model) -> list[keras.Layer]:
         monotone = getattr(layer, "activation", keras.activations.linear) in MONOTONE_ACTIVATIONS
         monotone = monotone and bool(np.min(getattr(layer, "scale", 1)) > 0)
         # Not isinstance: a subclass may do anything.
-        if type(layer) not in (layers.Dense, layers.Conv2D, *MONOTONE) or not monotone:
+        quantised = isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy)
+        turned = getattr(layer, "data_format", None) == "channels_first"
+        if type(layer) not in (layers.Dense, layers.Conv2D, *MONOTONE) or not monotone or quantised or turned:
             raise _cannot_bound(layer)
     if type(chain[-1]) is not layers.Dense or chain[-1].activation is not keras.activations.linear:
         raise ValueError(f"the last layer must be a Dense without activation, got {chain[-1].name!r}")
@@ -173,7 +172,8 @@ def _worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_lim
     for layer in hidden:
         lower, upper = _bounds(layer, lower, upper)
     # The last layer and the difference of two logits are one linear step: bounded together, less is lost.
-    differences = last.kernel[:, None, :] - last.kernel[:, :, None]  # (features, true class, other class)
+    kernel = _float32(last.kernel)
+    differences = kernel[:, None, :] - kernel[:, :, None]  # (features, true class, other class)
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
     worst = tf.einsum("nf,ftc->ntc", centre, differences) + tf.einsum("nf,ftc->ntc", radius, abs(differences))
     bias = _bias(last)
@@ -183,12 +183,17 @@ def _worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_lim
 def _bounds(layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Push a box through one layer."""
     if isinstance(layer, MONOTONE):
-        return layer(lower), layer(upper)
+        return _float32(layer(lower)), _float32(layer(upper))
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
     apply = layer.convolution_op if isinstance(layer, layers.Conv2D) else tf.matmul
-    centre, radius = apply(centre, layer.kernel) + _bias(layer), apply(radius, abs(layer.kernel))
+    kernel = _float32(layer.kernel)
+    centre, radius = apply(centre, kernel) + _bias(layer), apply(radius, abs(kernel))
     return layer.activation(centre - radius), layer.activation(centre + radius)
 
 
 def _bias(layer: keras.Layer) -> tf.Tensor:
-    return tf.zeros(layer.kernel.shape[-1]) if layer.bias is None else tf.convert_to_tensor(layer.bias)
+    return tf.zeros(layer.kernel.shape[-1]) if layer.bias is None else _float32(layer.bias)
+
+
+def _float32(values: Any) -> tf.Tensor:
+    return tf.cast(tf.convert_to_tensor(values), tf.float32)

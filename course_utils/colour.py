@@ -1,5 +1,6 @@
 """The two networks for CIFAR-10 that the course compares: one as usual, and one that is immune."""
 
+from course_utils.checks import check_dataset, check_seed
 from course_utils.data import Dataset
 from course_utils.immunity import train_on_worst_noise
 from course_utils.networks import trained_cifar_network
@@ -39,8 +40,16 @@ def cifar_networks(dataset: Dataset, seed: int) -> tuple[keras.Model, keras.Mode
     Returns:
         The plain network and the immune one.
 
+    Raises:
+        TypeError, ValueError: another data set; a seed that is none.
+
     Explained in exercise 08.
     """
+    check_dataset(dataset)
+    check_seed(seed)
+    shape = tuple(dataset.test.images.shape[1:])
+    if shape != (32, 32, 3):
+        raise ValueError(f"dataset must be CIFAR-10, of images (32, 32, 3), got images {shape}")
     if dataset.is_stand_in:
         return kept_network(trained_cifar_network, dataset, seed), kept_network(immune_cifar_network, dataset, seed)
     return finished_network("cifar"), finished_network("cifar_immune")

@@ -1,23 +1,25 @@
 """What noise does to a network, measured from pixels. Searches nothing, and trusts nobody who did."""
 
-import functools
 import math
-from collections.abc import Callable
+import warnings
 from dataclasses import dataclass
 
 from course_utils.checks import (
+    BYTES_RECIPE,
+    check_finite,
     check_images,
     check_labels,
+    check_network,
     check_noise,
     check_noise_limit,
     check_stored_images,
     check_target_class,
 )
+from course_utils.gradients import compiled_logits
 from course_utils.noise import add_noise
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.metrics import confusion_matrix
 
 BATCH, VALUES = 1_000, 2**22  # at most so many images and so many pixel values at a time
@@ -34,6 +36,7 @@ class NoiseReport:
         fooling_rate: share of the images whose prediction the noise changes.
         confusion: int64, shape (classes, classes): row the true class, column the class seen in the noisy image.
         largest: largest |noise| of a pixel.
+        clean_accuracy: share of the images that are classified as their true class without noise.
     """
 
     accuracy: float
@@ -41,6 +44,7 @@ class NoiseReport:
     fooling_rate: float
     confusion: np.ndarray
     largest: float
+    clean_accuracy: float
 
 
 def evaluate_noise(
@@ -53,8 +57,10 @@ def evaluate_noise(
 ) -> NoiseReport:
     """Add noise to images, clip them to [0, 1], and measure what the network makes of them.
 
+    A network that reads the clean images no better than by chance gets a warning.
+
     Args:
-        network: takes float32 images in [0, 1] and returns one score per class.
+        network: takes float32 images in [0, 1] and returns logits.
         images: float32, shape (N, H, W, C), pixels in [0, 1]; `Photographs` are decoded a few at a time.
         labels: whole numbers, shape (N,), the true classes; or None, when nobody knows them: then what the network
             sees in the clean images counts as true.
@@ -66,15 +72,18 @@ def evaluate_noise(
         The measures, as a `NoiseReport`.
 
     Raises:
-        TypeError: wrong dtypes.
+        TypeError: wrong dtypes, something that is no network.
         ValueError: noise beyond the limit; images, labels, noise or classes that do not fit together; only images
-            of the target class, so that there is nothing to succeed on.
+            of the target class, so that there is nothing to succeed on; a network that returns anything else than
+            finite logits (N, classes).
 
     Explained in notebook 04.
     """
     images = check_stored_images(images, network)
-    classes = network.output_shape[-1]
+    classes = check_network(network, images)
     labels = None if labels is None else check_labels(labels, images, classes)
+    if target_class is not None:
+        target_class = check_target_class(target_class, classes)
     noise_limit = check_noise_limit(noise_limit)
     noise = check_noise(noise, images)
     largest = float(np.abs(noise).max())
@@ -87,18 +96,33 @@ def evaluate_noise(
         answers.append((classes_seen(network, noisy), classes_seen(network, clean)))
     seen, seen_clean = map(np.concatenate, zip(*answers, strict=True))
     labels = seen_clean if labels is None else labels
+    clean_accuracy = float(np.mean(seen_clean == labels))
+    if clean_accuracy < 1.5 / classes and len(labels) >= 50:
+        warnings.warn(
+            f"the network reads {clean_accuracy:.1%} of the clean images, little more than by chance. Is it trained, "
+            f"and does it take pixels from 0 to 1? {BYTES_RECIPE.format(shape=images.shape[1:])}",
+            stacklevel=2,
+        )
     return NoiseReport(
         accuracy=float(np.mean(seen == labels)),
-        success_rate=None if target_class is None else _success_rate(seen, labels, target_class, classes),
+        success_rate=None if target_class is None else _success_rate(seen, labels, target_class),
         fooling_rate=float(np.mean(seen != seen_clean)),
         confusion=confusion_matrix(labels, seen, labels=range(classes)),
         largest=largest,
+        clean_accuracy=clean_accuracy,
     )
 
 
 def classes_seen(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return the class that the network sees in each image, int64, shape (N,)."""
-    return np.concatenate([_compiled(network)(images[part]).numpy() for part in _parts(images)])
+    """Return the class that the network sees in each image, int64, shape (N,).
+
+    Raises:
+        ValueError: an answer holds NaN or infinity.
+    """
+    logits_of = compiled_logits(network, images.shape[1:])
+    logits = np.concatenate([logits_of(images[part]).numpy() for part in _parts(images)])
+    check_finite(logits)
+    return logits.argmax(axis=1)
 
 
 def _parts(images: np.ndarray) -> list[slice]:
@@ -107,14 +131,7 @@ def _parts(images: np.ndarray) -> list[slice]:
     return [slice(first, first + size) for first in range(0, len(images), size)]
 
 
-@functools.lru_cache(maxsize=8)
-def _compiled(network: keras.Model) -> Callable[[np.ndarray], tf.Tensor]:
-    """Compile the network's answer, which takes half the time of `network.predict`."""
-    return tf.function(lambda images: tf.argmax(network(images, training=False), axis=-1), reduce_retracing=True)
-
-
-def _success_rate(seen: np.ndarray, labels: np.ndarray, target_class: int, classes: int) -> float:
-    target_class = check_target_class(target_class, classes)
+def _success_rate(seen: np.ndarray, labels: np.ndarray, target_class: int) -> float:
     others = labels != target_class
     if not others.any():
         raise ValueError(f"all images are of the target class {target_class}: success needs images of others")

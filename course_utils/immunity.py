@@ -6,18 +6,25 @@ Every function leaves the network that it was given as it was, and returns a new
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from course_utils.checks import check_inputs, check_target_class
-from course_utils.gradients import image_gradient
+from course_utils.checks import (
+    as_array,
+    check_count,
+    check_inputs,
+    check_number,
+    check_seed,
+    check_target_class,
+    in_short,
+    input_shape,
+)
+from course_utils.gradients import check_gradients, image_gradient
 from course_utils.networks import copy_of
 from course_utils.noise import AdversarialNoise
-from course_utils.training import BATCH, Training, fit
+from course_utils.training import BATCH, Training, check_trained, fit, weights_before
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
-
-TARGETS = range(10)
 
 
 def immunise(
@@ -50,7 +57,7 @@ def immunise_in_turn(
     network: keras.Model,
     images: np.ndarray,
     labels: np.ndarray,
-    target_classes: Sequence[int] = TARGETS,
+    target_classes: Sequence[int] | None = None,
     noise_limit: float = 0.35,
     *,
     rounds: int = 1,
@@ -68,11 +75,11 @@ def immunise_in_turn(
         network: takes float32 images in [0, 1] and returns logits; it is not changed.
         images: float32, shape (N, H, W, C), pixels in [0, 1].
         labels: whole numbers, shape (N,), the true classes.
-        target_classes: the classes, in this order.
+        target_classes: the classes, in this order; all that the network knows when left out.
         noise_limit: largest |noise| of a pixel, in (0, 1].
         rounds: so many rounds running for each class.
-        noise_steps: steps of 64 images for the noise (Adam 0.01, L2 weight 0.02), in each round.
-        training_steps: steps of 64 noisy images for the network (Adam 1e-4), in each round.
+        noise_steps: steps of 64 images for the noise (Adam 0.01, L2 weight 0.02), in each round; 0 for none.
+        training_steps: steps of 64 noisy images for the network (Adam 1e-4), in each round; 0 for none.
         seed: for the draw of the images.
         watch: called as watch(network, noise, target_class, "before" or "after") around the training of each round.
 
@@ -82,17 +89,25 @@ def immunise_in_turn(
     Raises:
         TypeError: images that are not float32, labels or targets that are not whole numbers.
         ValueError: images and labels that do not fit together or do not fit the network, a limit outside (0, 1], a
-            class that the network does not have, a network that returns probabilities.
+            class that the network does not have, no class at all, a number of steps or rounds that cannot be; a
+            network that returns anything else than finite logits (N, classes), that cannot be copied, or that is
+            frozen; a training that ends in NaN.
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 05.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    targets = [check_target_class(target, network.output_shape[-1]) for target in target_classes]
-    network = copy_of(network)
+    network, classes = _copy_to_train(network, images)
+    targets = [check_target_class(target, classes) for target in _listed(target_classes, classes)]
+    rounds, seed = check_count(rounds, "rounds", 1, 1_000), check_seed(seed)
+    noise_steps = check_count(noise_steps, "noise_steps", 0)
+    training_steps = check_count(training_steps, "training_steps", 0)
+    if not (watch is None or callable(watch)):
+        raise TypeError(f"watch must be a function, got {in_short(watch)}")
+    before = weights_before(network)
     layer = AdversarialNoise(noise_limit, l2_weight=0.02)
     attack = keras.Sequential([keras.Input(images.shape[1:]), layer, network])
-    search = _optimisation(attack, [layer.noise], keras.optimizers.Adam(0.01))
-    train = _optimisation(attack, network.trainable_variables, keras.optimizers.Adam(1e-4))
+    search = _optimisation(attack, [layer.noise], keras.optimizers.Adam(0.01), training=False)
+    train = _optimisation(attack, network.trainable_variables, keras.optimizers.Adam(1e-4), training=True)
     generator = np.random.default_rng(seed)
     for target in tqdm(np.repeat(targets, rounds), desc="rounds", delay=2):
         for chosen in _batches(generator, len(images), noise_steps):
@@ -103,7 +118,31 @@ def immunise_in_turn(
             train(images[chosen], labels[chosen])
         if watch:
             watch(network, layer.noise.numpy(), int(target), "after")
+    if training_steps:
+        check_trained(network, before, images[:64])
     return network
+
+
+def _listed(target_classes: Sequence[int] | None, classes: int) -> Sequence[int]:
+    """Return the classes to go through: all of them for None."""
+    if target_classes is None:
+        return range(classes)
+    wanted = as_array(target_classes, "target_classes")
+    if wanted.ndim != 1 or wanted.size == 0:
+        raise ValueError(
+            f"target_classes must be a list of at least one class, or None for all, got {in_short(target_classes)}"
+        )
+    return list(wanted)
+
+
+def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Model, int]:
+    """Return a copy that is ready to be trained and knows its shapes, and how many classes it has."""
+    copy = copy_of(network, images)
+    if input_shape(copy) != images.shape[1:]:  # it takes any size, or is a class of the reader's own
+        copy = keras.Sequential([keras.Input(images.shape[1:]), copy])
+    if copy.trainable_variables:
+        check_gradients(copy, images[:8])
+    return copy, copy.output_shape[-1]
 
 
 def immunise_interleaved(
@@ -134,7 +173,7 @@ def immunise_interleaved(
     adversarial training" (2018), is a relative. Explained in notebook 06.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    training = _Interleaved(copy_of(network), noise_limit)
+    training = _Interleaved(_copy_to_train(network, images)[0], noise_limit)
     return fit(training, images, labels, steps, seed)
 
 
@@ -176,12 +215,10 @@ def train_on_worst_noise(
     Kolter, "Fast is better than free" (2020). Explained in notebook 06.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    if small_steps < 1 or steps < 1 or not 0 <= clean_share < 1 or not 0 < ramp <= 1:
-        raise ValueError(
-            "small_steps and steps must be at least 1, clean_share in [0, 1) and ramp in (0, 1]; "
-            f"got {small_steps}, {steps}, {clean_share} and {ramp}"
-        )
-    training = _OnWorstNoise(copy_of(network), noise_limit, small_steps, clean_share, int(ramp * steps))
+    small_steps, steps = check_count(small_steps, "small_steps", 1, 100), check_count(steps, "steps")
+    clean_share, ramp = check_number(clean_share, "clean_share", 0, 1, "[)"), check_number(ramp, "ramp", 0, 1, "(]")
+    network, _ = _copy_to_train(network, images)
+    training = _OnWorstNoise(network, noise_limit, small_steps, clean_share, int(ramp * steps))
     return fit(training, images, labels, steps, seed, peak_learning_rate)
 
 
@@ -223,7 +260,10 @@ class _Interleaved(Training):
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Give each image one of the noises, train on the noisy images, and move each noise towards its class."""
         images, labels = data
-        targets = tf.range(tf.shape(images)[0]) % self.classes
+        targets = tf.range(tf.shape(images)[0])
+        if self.classes > BATCH:  # not every class has its turn in one step
+            targets += BATCH * tf.cast(self.optimizer.iterations, tf.int32)
+        targets %= self.classes
         noisy = tf.clip_by_value(images + tf.gather(self.all_noise, targets), 0, 1)
         gradient = image_gradient(self.network, noisy, targets)
         gradients = tf.math.unsorted_segment_mean(gradient, targets, self.classes)
@@ -238,7 +278,7 @@ def _batches(generator: np.random.Generator, count: int, steps: int) -> Iterator
 
 
 def _optimisation(
-    model: keras.Model, variables: list[Any], optimizer: keras.optimizers.Optimizer
+    model: keras.Model, variables: list[Any], optimizer: keras.optimizers.Optimizer, training: bool
 ) -> Callable[..., None]:
     """Compile one step of an optimisation that moves these variables and no others."""
     optimizer.build(variables)
@@ -246,9 +286,9 @@ def _optimisation(
     @tf.function
     def step(images, labels):  # type: ignore[no-untyped-def]
         with tf.GradientTape() as tape:
-            logits = model(images)
+            logits = tf.cast(model(images, training=training), tf.float32)
             loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True))
-            loss += sum(model.losses)
+            loss += sum(tf.cast(penalty, tf.float32) for penalty in model.losses)
         optimizer.apply(tape.gradient(loss, variables), variables)
 
     return step

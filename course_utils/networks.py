@@ -1,11 +1,21 @@
 """The networks of the course. Each is an ordinary Keras model that takes images in [0, 1] and returns logits."""
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from course_utils.checks import check_noise_limit
+from course_utils.checks import (
+    check_built,
+    check_count,
+    check_dataset,
+    check_image_shape,
+    check_noise_limit,
+    check_seed,
+    input_shape,
+)
 from course_utils.data import Dataset
+from course_utils.gradients import logits_of
 
 import keras
 import numpy as np
@@ -22,8 +32,12 @@ def linear_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes: int
     Returns:
         An untrained model from float32 images (N, H, W, C) to logits (N, classes).
 
+    Raises:
+        TypeError, ValueError: a shape or a number of classes that cannot be.
+
     Explained in notebook 01.
     """
+    image_shape, classes = _checked_sizes(image_shape, classes, 1)
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -44,8 +58,12 @@ def convolutional_network(image_shape: tuple[int, int, int] = (28, 28, 1), class
     Returns:
         An untrained model from float32 images (N, H, W, C) to logits (N, classes).
 
+    Raises:
+        TypeError, ValueError: a shape or a number of classes that cannot be; images below 4 × 4 pixels.
+
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #02 and #12 (2016). Explained in notebook 02.
     """
+    image_shape, classes = _checked_sizes(image_shape, classes, 4)
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -71,9 +89,13 @@ def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes
     Returns:
         An untrained model from float32 images (N, H, W, C) to logits (N, classes).
 
+    Raises:
+        TypeError, ValueError: a shape or a number of classes that cannot be; images below 10 × 10 pixels.
+
     Source: Gowal et al., "On the effectiveness of interval bound propagation for training verifiably robust models"
     (2018), whose small network this resembles. Explained in notebook 07.
     """
+    image_shape, classes = _checked_sizes(image_shape, classes, 10)
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -85,6 +107,14 @@ def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes
         ],
         name="certifiable_network",
     )
+
+
+def _checked_sizes(image_shape: Any, classes: Any, least: int) -> tuple[tuple[int, int, int], int]:
+    """Return what a network is built for, after a look at it."""
+    image_shape = check_image_shape(image_shape)
+    if min(image_shape[:2]) < least:
+        raise ValueError(f"image_shape must be at least {least} × {least} pixels here, got {image_shape}")
+    return image_shape, check_count(classes, "classes", 2)
 
 
 def with_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.Model:
@@ -100,24 +130,75 @@ def with_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.Mode
         A new network with the same inputs and outputs.
 
     Raises:
-        TypeError: a limit that is not a number.
-        ValueError: a limit outside (0, 0.5): from a half on, paper and ink can look alike.
+        TypeError: no network, a limit that is not a number.
+        ValueError: a network without weights or without a keras.Input; a limit outside (0, 0.5): from a half on,
+            paper and ink can look alike.
 
     Explained in notebook 06.
     """
+    check_built(network)
+    if (shape := input_shape(network)) is None:
+        raise ValueError(
+            "network must say what images it takes: put it into keras.Sequential([keras.Input(…), network])"
+        )
     noise_limit = check_noise_limit(noise_limit)
     if noise_limit >= 0.5:
         raise ValueError(f"noise_limit must be below 0.5, or paper and ink can look alike, got {noise_limit}")
     stretch = 1 / (1 - 2 * noise_limit)
     contrast = [layers.Rescaling(stretch, -noise_limit * stretch, name="stretch"), layers.ReLU(1, name="cut")]
-    return keras.Sequential([keras.Input(network.input_shape[1:]), *contrast, network], name="with_contrast")
+    return keras.Sequential([keras.Input(shape), *contrast, network], name="with_contrast")
 
 
-def copy_of(network: keras.Model) -> keras.Model:
-    """Return a new network with the same layers and weights."""
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    return copy
+def copy_of(network: keras.Model, images: np.ndarray | None = None) -> keras.Model:
+    """Return a new network that answers as this one does.
+
+    Args:
+        network: any Keras model.
+        images: float32, shape (N, H, W, C), on some of which the two are compared; random ones when left out.
+
+    Raises:
+        ValueError: it cannot be copied.
+    """
+    if images is None:
+        shape = [size or 32 for size in input_shape(network) or ()]
+        images = np.random.default_rng(0).uniform(size=(8, *shape)).astype(np.float32)
+    images = images[:64]
+    classes = {type(layer).__name__: type(layer) for layer in _all_layers(network)}
+    for make in (_rebuilt, _rebuilt_with_lambdas, copy.deepcopy):
+        try:
+            with keras.saving.custom_object_scope(classes):
+                other = make(network)
+            # What a layer has computed from its weights, such as an adapted Normalization, a rebuilt one may lack.
+            if np.allclose(logits_of(network, images), logits_of(other, images), rtol=1e-3, atol=1e-3):
+                return other
+        except Exception:  # Keras says in many ways that it cannot rebuild a layer; the next way may know how
+            continue
+    raise ValueError(
+        "the network cannot be copied, and training must leave the one that it was given as it was: build it from "
+        "Keras's own layers as keras.Sequential or keras.Model(inputs, outputs), or give each class of its own a "
+        "get_config() that returns all arguments of its __init__"
+    )
+
+
+def _rebuilt(network: keras.Model, **how: Any) -> keras.Model:
+    other = keras.models.clone_model(network, **how)
+    other.set_weights(network.get_weights())
+    return other
+
+
+def _rebuilt_with_lambdas(network: keras.Model) -> keras.Model:
+    """Share Lambda layers: they have no weights, and Keras would rightly refuse to read code from a file."""
+
+    def make(layer: keras.Layer) -> keras.Layer:
+        return layer if isinstance(layer, layers.Lambda) else layer.__class__.from_config(layer.get_config())
+
+    return _rebuilt(network, clone_function=make, recursive=True)
+
+
+def _all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
+    yield network
+    for layer in getattr(network, "layers", []):
+        yield from _all_layers(layer)
 
 
 def course_network(dataset: Dataset, seed: int) -> keras.Model:
@@ -132,7 +213,8 @@ def course_network(dataset: Dataset, seed: int) -> keras.Model:
 
     Explained in notebook 02.
     """
-    keras.utils.set_random_seed(seed)
+    check_dataset(dataset)
+    keras.utils.set_random_seed(check_seed(seed))
     images, labels = dataset.train.images, dataset.train.labels
     network = convolutional_network(images.shape[1:], len(dataset.class_names))
     network.compile(
@@ -158,12 +240,19 @@ class TwoTierNetwork(keras.Model):
         **kwargs: what every Keras model takes, such as `name`.
 
     Raises:
+        TypeError: something that is no network.
         ValueError: not as many immune networks as classes, or networks of different shapes.
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 06.
     """
 
     def __init__(self, plain: keras.Model, immune: Sequence[keras.Model], **kwargs: Any) -> None:
+        if not isinstance(immune, list | tuple):
+            raise TypeError(f"immune must be a list of networks, got {type(immune).__name__}")
+        for name, one in (("plain", plain), *((f"immune[{place}]", one) for place, one in enumerate(immune))):
+            check_built(one, name)
+            if input_shape(one) is None:
+                raise ValueError(f"{name} must begin with a keras.Input, so that its shapes are known")
         shapes = {(one.input_shape, one.output_shape) for one in (plain, *immune)}
         classes = plain.output_shape[-1]
         if len(immune) != classes or len(shapes) > 1:
@@ -217,8 +306,15 @@ def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int 
     Returns:
         An untrained model from float32 images (N, H, W, C) in [0, 1] to logits (N, classes).
 
+    Raises:
+        TypeError, ValueError: a shape or a number of classes that cannot be; images below 8 × 8 pixels; channels
+            other than one or three.
+
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #06 (2016), varies images so. Explained in exercise 08.
     """
+    image_shape, classes = _checked_sizes(image_shape, classes, 8)
+    if image_shape[2] not in (1, 3):
+        raise ValueError(f"images must be grey or in colour, with 1 or 3 channels, got {image_shape[2]}")
     varied = [
         layers.RandomTranslation(0.1, 0.1, fill_mode="constant", interpolation="nearest"),
         layers.RandomFlip("horizontal"),
@@ -252,11 +348,15 @@ def trained_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> kera
 
     Explained in exercise 08.
     """
-    keras.utils.set_random_seed(seed)
+    check_dataset(dataset)
+    check_count(epochs, "epochs")
+    keras.utils.set_random_seed(check_seed(seed))
     images, labels = dataset.train.images, dataset.train.labels
     network = cifar_network(images.shape[1:], len(dataset.class_names))
     steps = epochs * math.ceil(len(images) / 128)
-    rate = keras.optimizers.schedules.CosineDecay(4e-4, steps * 4 // 5, warmup_target=4e-3, warmup_steps=steps // 5)
+    rate = keras.optimizers.schedules.CosineDecay(
+        4e-4, steps - steps // 5, warmup_target=4e-3, warmup_steps=steps // 5
+    )
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from course_utils.checks import check_images, check_noise, check_noise_limit
+from course_utils.checks import check_images, check_noise, check_noise_limit, check_number
 
 import keras
 import numpy as np
@@ -67,9 +67,7 @@ class AdversarialNoise(keras.layers.Layer):
     def __init__(self, limit: float = 0.35, l2_weight: float = 0.02, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.limit = check_noise_limit(limit)
-        if not l2_weight >= 0:
-            raise ValueError(f"l2_weight must be at least 0, got {l2_weight}")
-        self.l2_weight = float(l2_weight)
+        self.l2_weight = check_number(l2_weight, "l2_weight")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the noise, one image of zeros."""

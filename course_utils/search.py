@@ -1,20 +1,23 @@
 """The search for noise: for single images, and one noise for all images and every target class at once."""
 
-import functools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from course_utils.checks import (
+    as_array,
+    check_count,
     check_images,
     check_labels,
-    check_logits,
+    check_network,
     check_noise,
     check_noise_limit,
+    check_number,
+    check_seed,
     check_stored_images,
     check_target_class,
 )
-from course_utils.gradients import mean_gradient, quick_pooling
+from course_utils.gradients import NoGradientError, compiled, logits_of, mean_gradient, quick_pooling
 
 import keras
 import numpy as np
@@ -23,6 +26,8 @@ from tqdm import tqdm
 
 MOMENTUM = 0.9  # the share of its way that a search keeps from step to step
 VALUES_AT_ONCE = 2**21  # pixel values in the network at once; some 1 GiB for networks like those of the course
+
+STEPS_AT_ONCE = 8  # at most so many of a search for single images; between them it can be interrupted
 
 
 def find_image_noise(
@@ -49,7 +54,7 @@ def find_image_noise(
         score: softmax output for the target class at which an image is done, in (0, 1).
         max_steps: at most so many steps for an image; with fewer its score was reached.
         step_size: in pixel units; a fifth of the limit when left out.
-        batch_size: so many images are searched at once.
+        batch_size: so many images are searched at once, fewer of large ones.
 
     Returns:
         noise, float32, shape (N, H, W, C), and the number of steps that each image took, int64, shape (N,).
@@ -57,52 +62,55 @@ def find_image_noise(
     Raises:
         TypeError: images that are not float32, classes that are not whole numbers.
         ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
-            network does not have, a network that returns probabilities.
+            network does not have, a network that returns anything else than finite logits (N, classes); as
+            `NoGradientError`, a gradient that is zero for all images.
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #11 (2016). Explained in notebook 03.
     """
     images = check_images(images, network)
+    classes = check_network(network, images)
     noise_limit = check_noise_limit(noise_limit)
-    classes = network.output_shape[-1]
-    if np.ndim(target_classes) == 0:
+    if np.ndim(as_array(target_classes, "target_classes")) == 0:
         target_classes = np.full(len(images), check_target_class(target_classes, classes))
     targets = check_labels(target_classes, images, classes, name="target_classes")
-    step_size = noise_limit / 5 if step_size is None else step_size
-    if not 0 < score < 1 or max_steps < 1 or batch_size < 1 or not step_size > 0:
-        raise ValueError(
-            "score must be between 0 and 1, max_steps and batch_size at least 1, step_size above 0; "
-            f"got {score}, {max_steps}, {batch_size} and {step_size}"
-        )
-    check_logits(network(images[:batch_size], training=False))
-    search = _image_search(network)
+    score = check_number(score, "score", 0, 1, "()")
+    step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, ends="(]")
+    max_steps, batch_size = check_count(max_steps, "max_steps"), check_count(batch_size, "batch_size")
+    batch_size = min(batch_size, max(1, 2 * VALUES_AT_ONCE // images[0].size))
+    at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size))
+    search = compiled(network, _image_search)
     settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
-    found = [
-        search(images[i : i + batch_size], targets[i : i + batch_size], *settings, tf.constant(max_steps))
-        for i in range(0, len(images), batch_size)
-    ]
-    noise, steps = zip(*found, strict=True)
-    return np.concatenate(noise), np.concatenate(steps).astype(np.int64)
+    noise, taken = np.zeros_like(images), np.zeros(len(images), np.int64)
+    for first in range(0, len(images), batch_size):
+        part = slice(first, first + batch_size)
+        for done in range(0, max_steps, at_once):
+            steps = min(at_once, max_steps - done)
+            noise[part], took = search(images[part], targets[part], noise[part], *settings, tf.constant(steps))
+            taken[part] += took
+            if np.max(took) < steps:
+                break
+    if taken.any() and not noise.any():
+        raise NoGradientError
+    return noise, taken
 
 
-@functools.lru_cache(maxsize=8)
 def _image_search(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Compile the search for one network; kept, so that the second call starts at once."""
+    """Compile the search for one network: it goes on from some noise, and counts the steps that each image took."""
 
     @tf.function(reduce_retracing=True)
-    def search(images, targets, noise_limit, step_size, score, max_steps):  # type: ignore[no-untyped-def]
-        noise = tf.zeros_like(images)
+    def search(images, targets, noise, noise_limit, step_size, score, max_steps):  # type: ignore[no-untyped-def]
         steps = tf.zeros_like(targets)
         for _ in tf.range(max_steps):
             with tf.GradientTape() as tape:
                 noisy = tf.clip_by_value(images + noise, 0, 1)
                 # The gradient for the noise itself would be stuck at zero wherever a pixel is clipped.
                 tape.watch(noisy)
-                logits = network(noisy, training=False)
+                logits = logits_of(network, noisy)
                 loss = keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
             reached = tf.gather(tf.nn.softmax(logits), targets, batch_dims=1) >= score
             if tf.reduce_all(reached):
                 break
-            gradient = tape.gradient(loss, noisy)
+            gradient = tape.gradient(loss, noisy, unconnected_gradients="zero")
             largest = tf.reduce_max(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
             stepped = noise - step_size * tf.math.divide_no_nan(gradient, largest)
             stepped = tf.clip_by_value(stepped, -noise_limit, noise_limit)
@@ -157,27 +165,36 @@ def find_universal_noise(
     Raises:
         TypeError: images that are neither float32 nor uint8, classes that are not whole numbers.
         ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
-            network does not have, a network that returns probabilities or NaN, a start that does not fit.
+            network does not have, a network that returns anything else than finite logits (N, classes), a start that
+            does not fit; as `NoGradientError`, a gradient that is zero for all images.
 
     Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
     M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
     """
     images = check_stored_images(images, network)
+    targets = _targets(target_classes, check_network(network, images), len(images))
     noise_limit = check_noise_limit(noise_limit)
-    _check_counts(steps=steps, batch_size=batch_size, restarts=restarts, chunk=1 if chunk is None else chunk)
-    if not noise_l2_weight >= 0:
-        raise ValueError(f"noise_l2_weight must be at least 0, got {noise_l2_weight}")
-    targets = _targets(target_classes, network.output_shape[-1])
-    generator = np.random.default_rng(random.randrange(2**32) if seed is None else seed)
+    noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
+    steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
+    restarts, chunk = (
+        check_count(restarts, "restarts", 1, 1_000),
+        None if chunk is None else check_count(chunk, "chunk"),
+    )
+    generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
     drawn = generator.integers(len(images), size=(steps, batch_size))
     noise = _starts(start, restarts, len(targets), images.shape[1:], noise_limit, generator)
     wanted = np.tile(targets, restarts)
     step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
-    compiled = _compiled_search(network, images.shape[1:], images.dtype.name, target_classes is not None)
+    function = compiled(
+        network, _universal_search, tuple(images.shape[1:]), images.dtype.name, target_classes is not None
+    )
     chunk = chunk or max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
     with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
-        search = _Search(compiled, images, noise_limit, noise_l2_weight, chunk, progress)
-        noise, _ = search(noise, wanted, drawn, step_sizes)
+        search = _Search(function, images, noise_limit, noise_l2_weight, chunk, progress)
+        starts = noise
+        noise, losses = search(starts, wanted, drawn, step_sizes)
+        if losses.min() > 0 and np.array_equal(noise, starts):
+            raise NoGradientError
         if restarts > 1 and target_classes is not None:
             # Steps of size zero on fresh images: their losses tell which restart was the best for each target.
             fresh = generator.integers(len(images), size=(1 + 256 // batch_size, batch_size))
@@ -189,19 +206,19 @@ def find_universal_noise(
     return noise
 
 
-def _check_counts(**counts: int) -> None:
-    if min(counts.values()) < 1:
-        raise ValueError(f"{', '.join(counts)} must be at least 1, got {', '.join(map(str, counts.values()))}")
-
-
-def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: int) -> np.ndarray:
+def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: int, images: int) -> np.ndarray:
     """Return the target classes as int64, shape (targets,); a single -1, which nothing reads, stands for None."""
     if target_classes is None:
         return np.array([-1])
-    targets = [check_target_class(target, classes) for target in np.atleast_1d(target_classes)]
-    if not targets:
+    wanted = np.atleast_1d(as_array(target_classes, "target_classes"))
+    if wanted.size == 0:
         raise ValueError("target_classes is empty: at least one class is needed, or None")
-    return np.array(targets, np.int64)
+    if wanted.ndim > 1 or wanted.size == images > classes:
+        raise ValueError(
+            f"target_classes must be some of the {classes} classes, got the shape {wanted.shape}: are these labels? "
+            "The search needs none"
+        )
+    return np.array([check_target_class(target, classes) for target in wanted], np.int64)
 
 
 def _starts(
@@ -228,7 +245,7 @@ def _starts(
 class _Search:
     """All that stays the same from one step to the next."""
 
-    compiled: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    function: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
     images: np.ndarray
     noise_limit: float
     l2_weight: float
@@ -256,7 +273,7 @@ class _Search:
             if batches.dtype == np.float32:
                 check_images(batches)
             batches = batches.reshape(*drawn[part].shape, *batches.shape[1:])
-            noise, velocity, loss = self.compiled(
+            noise, velocity, loss = self.function(
                 noise, velocity, batches, wanted, step_sizes[part], self.noise_limit, self.l2_weight
             )
             losses += loss
@@ -264,12 +281,10 @@ class _Search:
         return np.asarray(noise), np.asarray(losses)
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled_search(
+def _universal_search(
     network: keras.Model, image_shape: tuple[int, ...], dtype: str, targeted: bool
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
-    """Compile the search for one network; kept, so that the second call starts at once."""
-    check_logits(network(np.zeros((1, *image_shape), np.float32), training=False))
+    """Compile the search for one network."""
     noise_type = tf.TensorSpec((None, *image_shape), tf.float32)
     batches_type = tf.TensorSpec((None, None, *image_shape), dtype)
     vector, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)
@@ -283,12 +298,12 @@ def _compiled_search(
             batch = tf.image.convert_image_dtype(batches[step], tf.float32)  # uint8 becomes 0 … 1
             noisy = tf.reshape(tf.clip_by_value(batch + noise[:, None], 0, 1), (-1, *image_shape))
             with quick_pooling():
-                logits = network(noisy, training=False)
+                logits = logits_of(network, noisy)
             if targeted:
                 labels = tf.repeat(wanted, tf.shape(batch)[0])
                 loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             else:
-                labels = tf.tile(tf.argmax(network(batch, training=False), axis=1), [count])
+                labels = tf.tile(tf.argmax(logits_of(network, batch), axis=1), [count])
                 loss = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
             gradient = mean_gradient(loss, noisy, count) + l2_weight * noise
             size = tf.reduce_mean(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)

@@ -1,12 +1,24 @@
 """What the sliders show: plain functions from values to a figure and a few lines of text. Knows of no widgets."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from course_utils.attacks import descent
 from course_utils.certificates import certified_images
+from course_utils.checks import (
+    as_array,
+    check_built,
+    check_count,
+    check_dataset,
+    check_images,
+    check_network,
+    check_noise,
+    check_noise_limit,
+    check_target_class,
+)
 from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
+from course_utils.gradients import compiled, logits_of
 from course_utils.noise import add_noise
 from course_utils.plots import View, draw_images, draw_noise, tile, verdict
 from course_utils.search import find_image_noise, find_universal_noise
@@ -48,19 +60,24 @@ def view_noise(
         A `View`: the noise, some noisy images with what the network sees in them, and the measures.
 
     Raises:
-        TypeError, ValueError: as `find_universal_noise`; no network at all.
+        TypeError, ValueError: as `find_universal_noise`; no network at all; something that is no data set, or
+            does not name the classes of the network; noise of another shape.
 
     Explained in notebook 04.
     """
-    by_name = networks if isinstance(networks, dict) else {"": networks}
+    by_name = _by_name(networks, dataset)
+    noise_limit = check_noise_limit(noise_limit)
+    if target_class is not None:
+        target_class = check_target_class(target_class, len(dataset.class_names))
     if all_noise is None:
         settings = (target_class, noise_limit, noise_l2_weight, steps)
         found = [
-            find_universal_noise(_checked(network), dataset.train.images, *settings, seed=seed)
-            for network in by_name.values()
+            find_universal_noise(network, dataset.train.images, *settings, seed=seed) for network in by_name.values()
         ]
         all_noise = np.concatenate(found)
     else:
+        all_noise = check_noise(all_noise, dataset.test.images[: len(by_name)], name="all_noise")
+        all_noise = np.broadcast_to(all_noise, (len(by_name), *all_noise.shape[-3:]))
         largest = np.abs(all_noise).max(axis=(1, 2, 3), keepdims=True)
         all_noise = np.clip(all_noise * (noise_limit / np.maximum(largest, 1e-9)), -noise_limit, noise_limit)
     images, labels = dataset.test.images[:MEASURED], dataset.test.labels[:MEASURED]
@@ -78,6 +95,18 @@ def view_noise(
         names = np.array(dataset.class_names)[[labels[:9], classes_seen(network, noisy)]]
         figures += draw(name, noise, noise_limit, noisy, [verdict(*pair) for pair in names.T])
     return View(tuple(figures), tuple(lines), all_noise, reports)
+
+
+def _by_name(networks: Any, dataset: Dataset) -> dict[str, keras.Model]:
+    """Return the networks by name, after a look at each of them and at the data set."""
+    by_name = networks if isinstance(networks, dict) else {"": networks}
+    if not by_name:
+        raise ValueError("networks must hold at least one network, got an empty dict")
+    for name, network in by_name.items():
+        check_built(network, f"the network {name!r}" if name else "network")
+        check_dataset(dataset)
+        check_dataset(dataset, classes=check_network(network, check_images(dataset.test.images[:8], network)))
+    return by_name
 
 
 def in_words(report: NoiseReport, target_class: int | None, class_names: Sequence[str]) -> str:
@@ -114,14 +143,22 @@ def search_step_by_step(
 
     Explained in notebook 03.
     """
-    settings = (_checked(network), image[np.newaxis], target_class, noise_limit)
+    check_built(network)
+    max_steps = check_count(max_steps, "max_steps")
+    settings = (network, as_array(image, "image")[np.newaxis], target_class, noise_limit)
     noise, (steps,) = find_image_noise(*settings, max_steps=max_steps)
     before = [find_image_noise(*settings, max_steps=count)[0] for count in range(1, steps)]
     return np.concatenate([np.zeros_like(noise), *before, *([noise] if steps else [])])
 
 
 def view_image(
-    network: keras.Model, image: np.ndarray, label: int, target_class: int, all_noise: np.ndarray, step: int
+    network: keras.Model,
+    image: np.ndarray,
+    label: int,
+    target_class: int,
+    all_noise: np.ndarray,
+    step: int,
+    class_names: Sequence[str] | None = None,
 ) -> View:
     """Show one step of the search for a single image: the noise, the noisy image, and the scores so far.
 
@@ -131,29 +168,45 @@ def view_image(
         label, target_class: its true class, and the one wanted.
         all_noise: float32, shape (steps + 1, H, W, C), from `search_step_by_step`.
         step: from 0; beyond the last one it is the last one.
+        class_names: one for each class; their numbers when left out.
 
     Returns:
         A `View`.
 
+    Raises:
+        TypeError, ValueError: as `search_step_by_step`; noise of another shape; a class without a name.
+
     Explained in notebook 03.
     """
-    step = min(step, len(all_noise) - 1)
-    noisy = np.clip(image + all_noise, 0, 1)
-    scores = keras.ops.convert_to_numpy(keras.ops.softmax(network(noisy)))
+    check_built(network)
+    clean = check_images(as_array(image, "image")[np.newaxis], network)
+    classes = check_network(network, clean)
+    label, target_class = check_target_class(label, classes, "label"), check_target_class(target_class, classes)
+    all_noise = as_array(all_noise, "all_noise")
+    if all_noise.ndim == 4 and len(all_noise):
+        clean = np.broadcast_to(clean, (len(all_noise), *clean.shape[1:]))
+    all_noise = check_noise(all_noise, clean, name="all_noise").reshape(clean.shape)
+    names = range(classes) if class_names is None else class_names
+    if len(names) != classes:
+        raise ValueError(f"class_names must be one for each of the {classes} classes, got {len(names)}")
+    step = min(check_count(step, "step", 0), len(all_noise) - 1)
+    noisy = np.clip(clean + all_noise, 0, 1)
+    scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits_of(network, noisy)))
+    seen = names[scores[step].argmax()]
     pair, plot = tile(), tile()
     largest = float(np.abs(all_noise).max()) or 1.0
     draw_noise(pair.add_axes((0.02, 0.24, 0.47, 0.52)), all_noise[step], largest, "the noise so far")
-    draw_images(pair.add_axes((0.51, 0.24, 0.47, 0.6)), noisy[[step]], [f"seen as “{scores[step].argmax()}”"], 1)
+    draw_images(pair.add_axes((0.51, 0.24, 0.47, 0.6)), noisy[[step]], [f"seen as “{seen}”"], 1)
     axis = plot.add_axes((0.12, 0.13, 0.84, 0.76))
-    for name, style in ((label, "s--"), (target_class, "o-")):
-        axis.plot(scores[: step + 1, name], style, markersize=4, label=f"score of “{name}”")
+    for one, style in ((label, "s--"), (target_class, "o-")):
+        axis.plot(scores[: step + 1, one], style, markersize=4, label=f"score of “{names[one]}”")
     axis.set(xlim=(-0.5, max(len(all_noise), 2) - 0.5), ylim=(-0.04, 1.04))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title(f"step {step} of {len(all_noise) - 1}", fontsize=10)
     axis.legend(loc="center left", fontsize=8)
     line = (
-        f"Step {step} of {len(all_noise) - 1}: seen as “{scores[step].argmax()}” · score of “{label}” "
-        f"{scores[step, label]:.3f} · score of “{target_class}” {scores[step, target_class]:.3f}"
+        f"Step {step} of {len(all_noise) - 1}: seen as “{seen}” · score of “{names[label]}” "
+        f"{scores[step, label]:.3f} · score of “{names[target_class]}” {scores[step, target_class]:.3f}"
     )
     return View((pair, plot), (line,), all_noise[step][np.newaxis])
 
@@ -176,7 +229,14 @@ def accuracies_by_limit(
 
     Explained in notebook 07.
     """
-    return np.array([_proven_and_standing(network, dataset, limit).mean(axis=1) for limit in limits])
+    return np.array([_proven_and_standing(network, dataset, limit).mean(axis=1) for limit in _limits(limits)])
+
+
+def _limits(limits: Any) -> list[float]:
+    limits = as_array(limits, "limits")
+    if limits.ndim != 1 or len(limits) == 0:
+        raise ValueError(f"limits must be a list of at least one noise limit, got the shape {limits.shape}")
+    return [check_noise_limit(limit) for limit in limits]
 
 
 def view_certificate(
@@ -197,8 +257,11 @@ def view_certificate(
 
     Explained in notebook 07.
     """
+    proven, standing = _proven_and_standing(network, dataset, check_noise_limit(noise_limit))
     images, labels = dataset.test.images[:ATTACKED], dataset.test.labels[:ATTACKED]
-    proven, standing = _proven_and_standing(network, dataset, noise_limit)
+    limits, curves = np.array(_limits(limits)), as_array(curves, "curves")
+    if curves.shape != (len(limits), 2):
+        raise ValueError(f"curves must have the shape ({len(limits)}, 2), a row for each limit, got {curves.shape}")
     right = classes_seen(network, images) == labels
     clean = right.mean()
     plot, nine = tile(), tile()
@@ -227,19 +290,13 @@ def _some_of_each(verdicts: np.ndarray, count: int = 9) -> np.ndarray:
 
 def _proven_and_standing(network: keras.Model, dataset: Dataset, noise_limit: float) -> np.ndarray:
     """Which of the first test images are proven, and which stand against an attack? Bool, shape (2, N)."""
+    check_built(network)
+    check_dataset(dataset)
     images, labels = dataset.test.images[:ATTACKED], dataset.test.labels[:ATTACKED]
     start = np.random.default_rng(0).uniform(-noise_limit, noise_limit, images.shape).astype(np.float32)
     limit, steps = tf.constant(float(noise_limit)), tf.constant(20)
-    proven = certified_images(_checked(network), images, labels, float(noise_limit))
-    return np.array([proven, descent(network, margin=True)(images, labels, start, limit, steps)])
-
-
-def _checked(network: keras.Model) -> keras.Model:
-    if not isinstance(network, keras.Model):
-        raise TypeError(
-            f"there is no network here yet, but {type(network).__name__}: run the cells above first, from the top"
-        )
-    return network
+    proven = certified_images(network, images, labels, float(noise_limit))
+    return np.array([proven, compiled(network, descent, True)(images, labels, start, limit, steps)])
 
 
 def _two_figures(

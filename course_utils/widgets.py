@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from course_utils.checks import check_dataset, check_noise_limit, check_seed, check_target_class
 from course_utils.data import Dataset
 from course_utils.views import (
     Networks,
@@ -89,6 +90,17 @@ class Panel(ipywidgets.VBox):
         self.state.value = f"<i>{html.escape(text)}</i>"
 
 
+def _limit_slider(noise_limit: float, least: float, most: float) -> ipywidgets.FloatSlider:
+    """Make the slider for the limit. Its range holds the value that it begins with; small ones move in 255ths."""
+    noise_limit = check_noise_limit(noise_limit)
+    small = noise_limit < least
+    return ipywidgets.FloatSlider(
+        noise_limit, min=1 / 255 if small else least, max=max(most, noise_limit), step=1 / 255 if small else 0.01,
+        readout_format=".3f" if small else ".2f", description="noise_limit", continuous_update=False,
+        tooltip="largest change of a pixel; 1 is the way from paper to ink", **WIDE,
+    )  # fmt: skip
+
+
 def explore_noise(
     networks: Networks, dataset: Dataset, target_class: int = 3, noise_limit: float = 0.35, seed: int = 0
 ) -> Panel:
@@ -105,6 +117,9 @@ def explore_noise(
 
     Explained in notebook 04.
     """
+    check_dataset(dataset)
+    check_target_class(target_class, len(dataset.class_names))
+    check_seed(seed)
     targets = [*((f"to “{name}”", place) for place, name in enumerate(dataset.class_names)), (AWAY, AWAY)]
     mode = ipywidgets.ToggleButtons(
         options=[SEARCH, SCALE],
@@ -116,10 +131,7 @@ def explore_noise(
         "target_class": ipywidgets.Dropdown(
             options=targets, value=target_class, description="target class", tooltip="the class to aim at", **WIDE
         ),
-        "noise_limit": ipywidgets.FloatSlider(
-            noise_limit, min=0.05, max=0.6, step=0.01, description="noise_limit", continuous_update=False,
-            tooltip="largest change of a pixel; 1 is the way from paper to ink", **WIDE,
-        ),
+        "noise_limit": _limit_slider(noise_limit, 0.05, 0.6),
         "noise_l2_weight": ipywidgets.SelectionSlider(
             options=[(f"{weight:g}", weight) for weight in L2_WEIGHTS], description="noise_l2_weight",
             continuous_update=False, tooltip="how much strong noise costs", **WIDE,
@@ -159,8 +171,15 @@ def explore_image(network: keras.Model, dataset: Dataset, target_class: int = 3,
 
     Explained in notebook 03.
     """
+    check_dataset(dataset)
+    check_noise_limit(noise_limit)
+    check_target_class(target_class, len(dataset.class_names))
     images, labels = dataset.test.images, dataset.test.labels
     classes = [(f"“{name}”", place) for place, name in enumerate(dataset.class_names)]
+    there = [(name, place) for name, place in classes if (labels == place).any()]
+    if not there:
+        raise ValueError("dataset.test has no image of any of the classes")
+    first = 7 if 7 in labels else next(place for _, place in there)
     play = ipywidgets.Play(min=0, max=25, interval=500, tooltip="step through the search")
     slider = ipywidgets.IntSlider(0, min=0, max=25, description="step", tooltip="steps done", **WIDE)
     ipywidgets.jslink((play, "value"), (slider, "value"))
@@ -173,11 +192,11 @@ def explore_image(network: keras.Model, dataset: Dataset, target_class: int = 3,
             kept[key] = search_step_by_step(network, image, target_class, noise_limit)
             slider.value = step = 0  # another search begins
         play.max = slider.max = max(1, len(kept[key]) - 1)
-        return view_image(network, image, digit, target_class, kept[key], step)
+        return view_image(network, image, digit, target_class, kept[key], step, dataset.class_names)
 
     panel = Panel(
         show,
-        digit=ipywidgets.Dropdown(options=classes, value=7, description="digit", tooltip="true class", **WIDE),
+        digit=ipywidgets.Dropdown(options=there, value=first, description="digit", tooltip="true class", **WIDE),
         target_class=ipywidgets.Dropdown(
             options=classes, value=target_class, description="target class", tooltip="what it is to become", **WIDE
         ),
@@ -199,6 +218,7 @@ def explore_certificate(network: keras.Model, dataset: Dataset, noise_limit: flo
 
     Explained in notebook 07.
     """
+    check_dataset(dataset)
     kept: list[np.ndarray] = []
 
     def show(noise_limit: float) -> View:
@@ -206,8 +226,4 @@ def explore_certificate(network: keras.Model, dataset: Dataset, noise_limit: flo
             kept.append(accuracies_by_limit(network, dataset))
         return view_certificate(network, dataset, noise_limit, kept[0])
 
-    limit = ipywidgets.FloatSlider(
-        noise_limit, min=0.02, max=0.4, step=0.01, description="noise_limit", continuous_update=False,
-        tooltip="largest change of a pixel; 1 is the way from paper to ink", **WIDE,
-    )  # fmt: skip
-    return Panel(show, noise_limit=limit)
+    return Panel(show, noise_limit=_limit_slider(noise_limit, 0.02, 0.4))

@@ -2,6 +2,7 @@
 
 from course_utils import add_noise, evaluate_noise, find_image_noise, find_universal_noise
 from course_utils import search as search_module
+from course_utils.gradients import compiled
 
 import keras
 import numpy as np
@@ -60,11 +61,9 @@ def test_limit_and_number_of_steps_are_kept_and_the_network_too(random_network, 
 
 
 def test_the_search_is_compiled_once(random_network, random_images):
-    from course_utils.search import _image_search
-
     find_image_noise(random_network, random_images, 1, 0.3, max_steps=2)
     find_image_noise(random_network, random_images, 4, 0.1, max_steps=5, score=0.5, step_size=0.01)
-    assert _image_search(random_network).experimental_get_tracing_count() == 1
+    assert compiled(random_network, search_module._image_search).experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(
@@ -79,7 +78,7 @@ def test_the_search_is_compiled_once(random_network, random_images):
         ({"noise_limit": 0}, ValueError, "noise_limit"),
         ({"noise_limit": 1.5}, ValueError, "noise_limit"),
         ({"images": np.zeros((2, 28, 28, 1), np.float32)}, ValueError, r"the network takes \('N', 12, 12, 1\)"),
-        ({"score": 1.0}, ValueError, "score must be between 0 and 1"),
+        ({"score": 1.0}, ValueError, r"score must be in \(0, 1\)"),
         ({"max_steps": 0}, ValueError, "max_steps"),
         ({"step_size": 0.0}, ValueError, "step_size"),
     ],
@@ -174,11 +173,11 @@ def test_the_number_of_targets_at_once_does_not_matter(stripes):
 def test_a_chunk_is_never_exceeded(random_network, random_images, monkeypatch):
     sizes = []
 
-    def compiled(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
+    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
         sizes.append(len(noise))
         return noise, velocity, np.zeros(len(noise), np.float32)
 
-    monkeypatch.setattr(search_module, "_compiled_search", lambda *_: compiled)
+    monkeypatch.setattr(search_module, "_universal_search", lambda *_: search)
     assert find_universal_noise(random_network, random_images, [1] * 7, chunk=3).shape == (7, 12, 12, 1)
     assert sizes == [3, 3, 1]
     sizes.clear()
@@ -242,12 +241,12 @@ def test_untargeted_restarts_are_all_returned_and_differ(stripes):
 
 
 def test_of_restarts_for_targets_the_best_is_returned(random_network, random_images, monkeypatch):
-    def compiled(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
+    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
         starts.append(noise)
         return noise, velocity, wanted * noise.mean(axis=(1, 2, 3))  # the loss of each
 
     starts = []
-    monkeypatch.setattr(search_module, "_compiled_search", lambda *_: compiled)
+    monkeypatch.setattr(search_module, "_universal_search", lambda *_: search)
     best = find_universal_noise(random_network, random_images, [2, 4], 0.1, restarts=5, seed=1)
     means = starts[0].reshape(5, 2, -1).mean(axis=2)  # five starts for each of the two targets
     np.testing.assert_allclose(best.reshape(2, -1).mean(axis=1), means.min(axis=0))
@@ -280,7 +279,7 @@ def test_it_is_compiled_once(random_network, random_images):
         ([2], 0.2, {"batch_size": 5}),
     ):
         find_universal_noise(random_network, random_images, targets, limit, **settings)
-    search = search_module._compiled_search(random_network, (12, 12, 1), "float32", True)
+    search = compiled(random_network, search_module._universal_search, (12, 12, 1), "float32", True)
     assert search.experimental_get_tracing_count() == 1
 
 
@@ -332,7 +331,7 @@ def test_it_runs_in_the_scope_of_a_distribution_strategy(stripes):
         ({"noise_limit": float("nan")}, ValueError, "noise_limit"),
         ({"noise_limit": 8}, ValueError, "8 / 255|3 / 255"),
         ({"noise_l2_weight": -1}, ValueError, "noise_l2_weight must be at least 0"),
-        ({"steps": 0}, ValueError, "steps, batch_size, restarts, chunk must be at least 1, got 0, 16, 1, 1"),
+        ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"restarts": 0}, ValueError, "restarts"),
         ({"chunk": 0}, ValueError, "chunk"),
@@ -359,5 +358,5 @@ def test_probabilities_and_broken_weights_are_refused_by_the_universal_search_to
         find_universal_noise(with_softmax, random_images, 1)
     find_universal_noise(random_network, random_images, 1, steps=1)
     random_network.layers[0].kernel.assign(random_network.layers[0].kernel * np.nan)  # after it was compiled
-    with pytest.raises(ValueError, match="met NaN"):
+    with pytest.raises(ValueError, match="returns NaN"):
         find_universal_noise(random_network, random_images, 1, steps=1)

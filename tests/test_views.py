@@ -85,11 +85,11 @@ def test_a_view_is_shown_as_one_picture_and_read_as_text(digits, plain_network):
 
 def test_where_most_of_the_others_go():
     confusion = np.array([[2, 0, 8], [1, 5, 4], [0, 0, 10]])
-    report = NoiseReport(17 / 30, 0.6, 0.5, confusion, 0.3)
+    report = NoiseReport(17 / 30, 0.6, 0.5, confusion, 0.3, 0.9)
     text = in_words(report, 2, ("cat", "dog", "ship"))
     assert text == "success 60.0% (taken for “ship”) · accuracy 56.7% · most other misread ones go to “cat” (3.3%)"
     assert in_words(report, None, ("cat", "dog", "ship")).endswith("most misread ones go to “ship” (40.0%)")
-    perfect = NoiseReport(1.0, 0.0, 0.0, np.diag([3, 3, 3]), 0.0)
+    perfect = NoiseReport(1.0, 0.0, 0.0, np.diag([3, 3, 3]), 0.0, 1.0)
     assert in_words(perfect, 2, ("cat", "dog", "ship")).endswith("no others are misread")
 
 
@@ -99,7 +99,7 @@ def test_a_network_that_is_not_there_yet_is_told(digits):
         lambda: search_step_by_step(None, digits.test.images[0], 3),
         lambda: accuracies_by_limit(None, digits, [0.1]),
     ):
-        with pytest.raises(TypeError, match="no network here yet, but NoneType: run the cells above"):
+        with pytest.raises(TypeError, match=r"network must be a keras\.Model, got None: .* run the cells above"):
             call()
 
 

@@ -99,7 +99,8 @@ def test_the_certificate_at_both_ends():
 @pytest.mark.parametrize("explore", [explore_noise, explore_image, explore_certificate])
 def test_a_network_that_is_not_there_yet_is_said_in_the_panel(digits, explore):
     panel = explore(None, digits)
-    assert "✗ This cannot be shown: there is no network here yet" in panel.state.value
+    assert "✗ This cannot be shown: " in panel.state.value
+    assert "there is no network here yet; run the cells above first" in panel.state.value
 
 
 def test_a_network_that_cannot_be_bounded_is_said_in_the_panel(digits):

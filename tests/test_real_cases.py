@@ -1,0 +1,433 @@
+"""What readers bring along: their own networks, data and labels. Each gets the right value, or a sentence that helps.
+
+The recipes that the sentences give are followed here, to see that they work.
+"""
+
+import io
+import warnings
+
+from course_utils import (
+    Dataset,
+    Split,
+    accuracies_by_limit,
+    certified_accuracy,
+    certified_images,
+    evaluate_noise,
+    explore_image,
+    explore_noise,
+    find_image_noise,
+    find_universal_noise,
+    immunise,
+    immunise_in_turn,
+    linear_network,
+    plot_confusion,
+    plot_images,
+    reattack,
+    search_step_by_step,
+    train_on_worst_noise,
+    view_image,
+    view_noise,
+)
+from course_utils.evaluation import classes_seen
+from course_utils.immunity import _Interleaved
+from course_utils.networks import copy_of
+from course_utils.training import fit
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from PIL import Image
+
+NOTHING = np.zeros((14, 14, 1), np.float32)
+
+
+def tail(units=10, activation=None):
+    return [layers.Conv2D(8, 5, strides=2, activation="relu"), layers.Flatten(), layers.Dense(units, activation)]
+
+
+def fitted(network, images, labels, loss=None, epochs=10):
+    keras.utils.set_random_seed(0)
+    network.compile("adam", loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(images, labels, epochs=epochs, batch_size=32, verbose=0)
+    return network
+
+
+def accuracy(network, images, labels):
+    return float(np.mean(np.argmax(network(images, training=False), axis=1) == labels))
+
+
+@pytest.fixture(scope="module")
+def train(digits):
+    return digits.train.images, digits.train.labels
+
+
+@pytest.fixture(scope="module")
+def test(digits):
+    return digits.test.images, digits.test.labels
+
+
+# Copies
+
+
+def test_the_copy_of_a_network_with_an_adapted_normalisation_answers_alike(train, test, tmp_path):
+    scale = layers.Normalization(axis=None)
+    scale.adapt(train[0])
+    network = fitted(keras.Sequential([keras.Input((14, 14, 1)), scale, *tail()]), *train)
+    np.testing.assert_allclose(network(test[0]), copy_of(network)(test[0]), atol=1e-4)
+    same = immunise(network, *train, 3, noise_steps=0, training_steps=0)
+    assert accuracy(same, *test) == accuracy(network, *test) > 0.9
+    trained = train_on_worst_noise(network, *train, 0.1, steps=20)
+    trained.save(tmp_path / "trained.keras")
+    assert accuracy(keras.saving.load_model(tmp_path / "trained.keras"), *test) == accuracy(trained, *test)
+
+
+def test_a_network_with_a_lambda_layer_is_trained(train):
+    network = keras.Sequential([keras.Input((14, 14, 1)), layers.Lambda(lambda x: x * 2 - 1), *tail()])
+    trained = train_on_worst_noise(network, *train, 0.1, steps=3)
+    assert not np.array_equal(trained.get_weights()[0], network.get_weights()[0])
+
+
+# A network that is changed after it was measured
+
+
+def test_what_is_measured_is_the_network_as_it_is(train, test):
+    network = fitted(keras.Sequential([keras.Input((14, 14, 1)), *tail()]), *train)
+    before = evaluate_noise(network, *test, NOTHING, None).accuracy
+    noise = find_universal_noise(network, train[0], 3, seed=0)
+    weights = network.layers[-1].get_weights()
+    network.pop()
+    network.add(layers.Dense(10))
+    network.layers[-1].set_weights([-each for each in weights])  # as wrong as can be
+    with pytest.warns(UserWarning, match="the network reads .* of the clean images, little more than by chance"):
+        after = evaluate_noise(network, *test, NOTHING, None)
+    assert after.accuracy == after.clean_accuracy == accuracy(network, *test) < 0.1 < 0.9 < before
+    other = find_universal_noise(network, train[0], 3, seed=0)
+    assert np.mean(np.sign(noise) != np.sign(other)) > 0.2
+
+
+def test_another_activation_is_seen_too(train, test):
+    network = fitted(keras.Sequential([keras.Input((14, 14, 1)), *tail()]), *train)
+    evaluate_noise(network, *test, NOTHING, None)
+    network.layers[0].activation = keras.activations.exponential
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert evaluate_noise(network, *test, NOTHING, None).accuracy == accuracy(network, *test)
+
+
+def test_five_classes_after_ten(train, test):
+    network = keras.Sequential([keras.Input((14, 14, 1)), *tail()])
+    evaluate_noise(network, test[0], None, NOTHING, None)
+    network.pop()
+    network.add(layers.Dense(5))
+    assert evaluate_noise(network, test[0], None, NOTHING, None).confusion.shape == (5, 5)
+
+
+# Outputs
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_of_one_output_two_are_made_as_the_sentence_says(train, test, activation):
+    labels = train[1] % 2
+    network = keras.Sequential([keras.Input((14, 14, 1)), *tail(1, activation)])
+    fitted(network, train[0], labels, keras.losses.BinaryCrossentropy(from_logits=activation is None))
+    for target in (0, None):
+        with pytest.raises(ValueError, match="one output, but it needs one for each class"):
+            find_universal_noise(network, train[0], target)
+    network.layers[-1].activation = keras.activations.linear
+    two = layers.Dense(2, use_bias=False)
+    both = keras.Sequential([keras.Input((14, 14, 1)), network, two])
+    two.set_weights([np.array([[0, 1]])])
+    assert evaluate_noise(both, test[0], test[1] % 2, NOTHING, None).accuracy > 0.8
+    (noise,) = find_universal_noise(both, train[0], 0, seed=0)
+    assert evaluate_noise(both, test[0], test[1] % 2, noise, 0).success_rate > 0.5
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_of_probabilities_logits_are_made_as_the_sentence_says(train, activation):
+    network = keras.Sequential([keras.Input((14, 14, 1)), *tail(10, activation)])
+    fitted(network, train[0], keras.utils.to_categorical(train[1], 10), "binary_crossentropy")
+    with pytest.raises(ValueError, match="returns probabilities"):
+        find_image_noise(network, train[0][:5], 3)
+    network.layers[-1].activation = keras.activations.linear
+    noise, _ = find_image_noise(network, train[0][:20], 3)
+    assert evaluate_noise(network, train[0][:20], train[1][:20], noise, 3).success_rate > 0.9
+
+
+def test_a_gradient_that_is_hidden_is_said_and_no_noise_of_zeros_returned(train, test):
+    inputs = keras.Input((14, 14, 1))
+    plain = fitted(keras.Sequential([keras.Input((14, 14, 1)), *tail()]), *train)
+    hidden = keras.Model(inputs, layers.Lambda(lambda x: keras.ops.round(x * 4) / 4)(plain(inputs)))
+    one_hot = keras.Model(
+        inputs, layers.Lambda(lambda x: 5 * keras.ops.one_hot(keras.ops.argmax(x, axis=1), 10))(plain(inputs))
+    )
+    blunt = keras.Sequential([keras.Input((14, 14, 1)), layers.Lambda(lambda x: keras.ops.round(x * 4) / 4), plain])
+    for search in (
+        lambda: find_universal_noise(hidden, train[0], 3),
+        lambda: find_universal_noise(hidden, train[0], None, restarts=2),
+        lambda: find_image_noise(hidden, train[0][:5], 3),
+        lambda: find_universal_noise(one_hot, train[0], 3),
+        lambda: find_image_noise(one_hot, train[0][:5], 3),
+        lambda: find_universal_noise(linear_network((14, 14, 1)), train[0], [3, 4]),  # untrained
+        lambda: train_on_worst_noise(hidden, *train, steps=2),
+        lambda: train_on_worst_noise(one_hot, *train, steps=2),
+        lambda: train_on_worst_noise(blunt, *train, steps=2),
+        lambda: immunise(hidden, *train, 3, noise_steps=1, training_steps=1),
+    ):
+        with pytest.raises(ValueError, match="the gradient for the pixels is zero for all images"):
+            search()
+
+
+# Inputs
+
+
+def test_a_network_for_0_to_255_gets_the_recipe_and_the_recipe_works(train, test):
+    network = keras.Sequential([keras.Input((14, 14, 1)), layers.Rescaling(1 / 255), *tail()])
+    fitted(network, train[0] * 255, train[1])
+    stored = np.round(train[0] * 255).astype(np.uint8)
+    recipe = r"keras.Sequential\(\[keras.Input\(\(14, 14, 1\)\), keras.layers.Rescaling\(255\), network\]\)"
+    with pytest.warns(UserWarning, match=f"divides its pixels by 255.*{recipe}"):
+        find_universal_noise(network, stored, 3, seed=0)
+    behind = keras.Sequential([keras.Input((14, 14, 1)), layers.Rescaling(255), network])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (noise,) = find_universal_noise(behind, stored, 3, seed=0)
+        report = evaluate_noise(behind, *test, noise, 3)
+    assert report.clean_accuracy > 0.9
+    assert report.success_rate > 0.9
+
+
+def test_networks_without_a_channel_or_for_flat_numbers_work_behind_a_reshape(train, test):
+    without = keras.Sequential([keras.Input((14, 14)), layers.Flatten(), layers.Dense(10)])
+    flat = keras.Sequential([keras.Input((196,)), layers.Dense(10)])
+    for network, images in ((without, train[0][..., 0]), (flat, train[0].reshape(-1, 196))):
+        fitted(network, images, train[1])
+        shape = network.input_shape[1:]
+        for given in (images, train[0]):
+            with pytest.raises(ValueError, match=r"put it into keras.Sequential\(.*keras.layers.Reshape\(\(") as said:
+                find_universal_noise(network, given, 3)
+        assert f"Reshape({shape})" in str(said.value)
+        reshaped = keras.Sequential([keras.Input((14, 14, 1)), layers.Reshape(shape), network])
+        (noise,) = find_universal_noise(reshaped, train[0], 3, seed=0)
+        assert evaluate_noise(reshaped, *test, noise, 3).success_rate > 0.9
+
+
+class OfItsOwn(keras.Model):
+    """As TensorFlow's quickstart for experts writes a network."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = tail()
+
+    def call(self, images):
+        for step in self.steps:
+            images = step(images)
+        return images
+
+
+def test_a_network_written_as_a_class_is_searched_and_measured(train, test):
+    network = fitted(OfItsOwn(), *train)
+    (noise,) = find_universal_noise(network, train[0], 3, seed=0)
+    report = evaluate_noise(network, *test, noise, 3)
+    assert report.clean_accuracy == accuracy(network, *test) > 0.9
+    assert report.success_rate > 0.9
+    with pytest.raises(ValueError, match="the network cannot be copied"):
+        train_on_worst_noise(network, *train, steps=2)
+
+
+@pytest.mark.parametrize(
+    ("policy", "last"), [("mixed_bfloat16", None), ("mixed_float16", None), ("mixed_float16", "float32")]
+)
+def test_mixed_precision_is_cast_and_not_refused(train, test, policy, last):
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(policy)
+    try:
+        network = keras.Sequential([keras.Input((14, 14, 1)), *tail()[:-1], layers.Dense(10, dtype=last)])
+        fitted(network, *train, epochs=3)
+        (noise,) = find_universal_noise(network, train[0], 3, seed=0)
+        assert noise.dtype == np.float32
+        assert evaluate_noise(network, *test, noise, 3).success_rate > 0.8
+        single, _ = find_image_noise(network, test[0][:20], 3)
+        assert single.dtype == np.float32
+        assert accuracy(immunise(network, *train, 3, noise_steps=2, training_steps=2), *test) > 0.5
+        assert accuracy(train_on_worst_noise(network, *train, 0.05, steps=5), *test) > 0.5
+        proven = certified_accuracy(network, *test, 0.001)
+        assert 0.1 < proven <= accuracy(network, *test)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def test_nothing_is_proven_of_whole_numbers(test):
+    network = keras.Sequential([keras.Input((14, 14, 1), dtype="int32"), layers.Flatten(), layers.Dense(10)])
+    with pytest.raises(ValueError, match="network takes int32"):
+        certified_accuracy(network, *test, 0.1)
+
+
+def test_what_is_misread_is_never_proven(test):
+    network = linear_network((14, 14, 1))
+    network.layers[-1].set_weights([np.zeros((196, 10)), np.eye(10)[4] * 5])
+    assert (test[1] == 4).tolist() == certified_images(network, *test, 0.3).tolist()
+
+
+# Other numbers of classes
+
+
+def test_every_one_of_a_hundred_classes_has_its_turn():
+    images = np.random.default_rng(0).uniform(size=(400, 8, 8, 3)).astype(np.float32)
+    labels = np.arange(400) % 100
+    network = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(100)])
+    training = _Interleaved(network, 8 / 255)
+    fit(training, images, labels, steps=20, seed=0)
+    assert np.abs(np.asarray(training.all_noise)).max(axis=(1, 2, 3)).min() > 0
+    seen = []
+    immunise_in_turn(
+        network, images, labels, noise_limit=8 / 255, noise_steps=1, training_steps=1,
+        watch=lambda _, __, target, when: seen.append(target),
+    )  # fmt: skip
+    assert sorted(set(seen)) == list(range(100))
+
+
+def test_explorers_begin_where_there_is_something_to_see(digits):
+    network = keras.Sequential([keras.Input((14, 14, 1)), *tail(5)])
+    some = Split(digits.test.images[digits.test.labels < 5], digits.test.labels[digits.test.labels < 5])
+    five = Dataset(some, some, some, tuple("abcde"), "five", True, "five")
+    panel = explore_image(network, five)
+    assert panel.controls["digit"].value == 0
+    assert "ready, in" in panel.state.value
+    with pytest.raises(ValueError, match="target_class must be from 0 to 4, got 7"):
+        explore_noise(network, five, target_class=7)
+
+
+@pytest.mark.parametrize("limit", [8 / 255, 0.35, 0.9])
+def test_a_slider_begins_with_the_limit_that_was_asked_for(digits, limit):
+    panel = explore_noise(keras.Sequential([keras.Input((14, 14, 1)), *tail()]), digits, noise_limit=limit)
+    slider = panel.controls["noise_limit"]
+    assert slider.value == pytest.approx(limit)
+    assert slider.min <= limit <= slider.max
+    with pytest.raises(ValueError, match="noise_limit must be above 0 and at most 1, got 3"):
+        explore_noise(panel, digits, noise_limit=3)
+
+
+# Colour, names, labels
+
+
+@pytest.fixture(scope="module")
+def signs():
+    hue = np.arange(86) % 43
+    images = np.full((86, 24, 24, 3), 0.5, np.float32)
+    images[:, 4:20, 4:20, 0], images[:, 4:20, 4:20, 1] = (hue / 42)[:, None, None], (1 - hue / 42)[:, None, None]
+    names = tuple(f"sign {number}" for number in range(43))
+    network = fitted(keras.Sequential([keras.Input((24, 24, 3)), *tail(43)]), images, hue, epochs=2)
+    return network, Dataset(*(Split(images, hue) for _ in range(3)), names, "signs", False, "signs")
+
+
+def colours_in(figure):
+    """How far are the three channels of a picture apart?"""
+    figure.savefig(file := io.BytesIO(), format="png")
+    picture = np.asarray(Image.open(file)).astype(int)
+    return np.abs(picture[..., 0] - picture[..., 1]).max()
+
+
+def test_views_show_colours(signs):
+    network, data = signs
+    noise, nine = view_noise(network, data, 14, 0.1).figures
+    drawn = nine.axes[0].images[0].get_array()
+    assert drawn.shape[-1] == 3
+    assert colours_in(nine) > 150  # the first sign is green, the last one red
+    assert noise.axes[0].images[0].get_array().shape == (24, 24, 3)
+    titles = [text.get_text() for text in nine.axes[0].texts]
+    assert all("sign" in title and "\n" in title for title in titles)
+
+
+def test_plots_without_names_show_numbers(signs):
+    _, data = signs
+    figure = plot_images(data.test.images[20:29], data.test.labels[20:29])
+    assert [axis.get_title() for axis in figure.axes] == [str(label) for label in range(20, 29)]
+    plot_confusion(np.eye(43, dtype=int))
+    (unknown,) = plot_images(data.test.images[:1], [-1], class_names=data.class_names).axes
+    assert unknown.get_title() == "?"
+    plt.close("all")
+
+
+def test_bytes_are_plotted_as_they_look(digits):
+    images = np.round(digits.test.images[:2] * 255).astype(np.uint8)
+    figure = plot_images(images)
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), digits.test.images[0][..., 0], atol=0.01)
+    plt.close("all")
+
+
+def test_classes_are_called_by_their_names(digits):
+    network = keras.Sequential([keras.Input((14, 14, 1)), *tail()])
+    names = tuple("abcdefghij")
+    steps = search_step_by_step(network, digits.test.images[0], 3, max_steps=4)
+    assert "score of “d”" in view_image(network, digits.test.images[0], 7, 3, steps, 2, names).lines[0]
+    assert "score of “3”" in view_image(network, digits.test.images[0], 7, 3, steps, 2).lines[0]
+    with pytest.raises(ValueError, match=r"the network has 10 classes, but dataset\.class_names names 3"):
+        view_noise(network, Dataset(digits.train, digits.validation, digits.test, ("a", "b", "c"), "", True, ""), 1)
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint8", "tensor"])
+def test_labels_of_any_whole_type(digits, kind):
+    network = linear_network((14, 14, 1))
+    network.layers[-1].set_weights([np.random.default_rng(0).normal(size=(196, 10)), np.zeros(10)])
+    few = digits.test.images[:20].copy(), digits.test.labels[:20].copy()
+    as_kind = tf.constant if kind == "tensor" else lambda labels: labels.astype(kind)
+    mine, usual = (
+        Dataset(*(Split(few[0], labels) for _ in range(3)), digits.class_names, "mine", False, "mine")
+        for labels in (as_kind(few[1]), few[1])
+    )
+    assert mine.test.labels.dtype == np.int64
+    for measure in (
+        lambda data: accuracies_by_limit(network, data, [0.1]).tolist(),
+        lambda data: reattack(network, data).by_attack,
+        lambda data: view_noise(network, data, 3).lines,
+    ):
+        assert measure(mine) == measure(usual)
+
+
+def test_an_array_that_was_made_a_split_can_still_be_written_to(digits):
+    images, labels = digits.test.images[:5].copy(), digits.test.labels[:5].copy()
+    split = Split(images, labels)
+    images[0], labels[0] = 0, 0
+    with pytest.raises(ValueError, match="read-only"):
+        split.images[0] = 0
+
+
+def test_answers_of_nan_are_no_success(test):
+    """Where a network breaks on some images only, that is said, and not counted as a class."""
+    inputs = keras.Input((14, 14, 1))
+    logits = layers.Dense(10)(layers.Flatten()(inputs))
+    brightest = keras.ops.max(inputs, axis=(1, 2, 3))[:, None]
+    network = keras.Model(inputs, keras.ops.where(brightest > 0.99, np.nan, logits))
+    images = np.concatenate([np.minimum(test[0][:20], 0.9), np.ones((1, 14, 14, 1), np.float32)])
+    with pytest.raises(ValueError, match="returns NaN or infinity"):
+        evaluate_noise(network, images, None, NOTHING, 0)
+    with pytest.raises(ValueError, match="returns NaN or infinity"):
+        classes_seen(network, images)
+
+
+def test_functions_run_as_graphs_or_that_is_said(train):
+    tf.config.run_functions_eagerly(True)
+    try:
+        with pytest.raises(ValueError, match=r"tf.config.run_functions_eagerly\(False\)"):
+            find_universal_noise(linear_network((14, 14, 1)), train[0], 3)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def test_layers_that_are_random_in_training_are_not_so_in_any_measure(train, test):
+    network = keras.Sequential(
+        [keras.Input((14, 14, 1)), layers.RandomTranslation(0.5, 0.5), layers.GaussianNoise(1.0), *tail()]
+    )
+    network.layers[0].trainable = True
+    data = Dataset(*(Split(test[0][:60], test[1][:60]) for _ in range(3)), tuple("0123456789"), "", True, "")
+    quiet = keras.Sequential([keras.Input((14, 14, 1)), *network.layers[2:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert reattack(network, data).by_attack == reattack(quiet, data).by_attack
+    steps = search_step_by_step(network, test[0][0], 3, max_steps=3)
+    assert (
+        view_image(network, test[0][0], 7, 3, steps, 2).lines == view_image(quiet, test[0][0], 7, 3, steps, 2).lines
+    )
