@@ -260,11 +260,14 @@ class _Attacks:
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Square Attack (Andriushchenko et al. 2020), which only asks the network for its logits."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that PyTorch is not there
-            # Imported here: it takes seconds, and only this attack needs it.
-            from art.attacks.evasion import SquareAttack
-            from art.estimators.classification import TensorFlowV2Classifier
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that PyTorch is not there
+                # Imported here: it takes seconds, and only this attack needs it.
+                from art.attacks.evasion import SquareAttack
+                from art.estimators.classification import TensorFlowV2Classifier
+        except ModuleNotFoundError:
+            raise ImportError("reattack needs one more package: pip install adversarial-robustness-toolbox") from None
 
         classes = len(self.dataset.class_names)
         logits = tf.function(lambda images, training: logits_of(self.network, images), reduce_retracing=True)  # noqa: ARG005

@@ -2,12 +2,15 @@
 
 import hashlib
 import inspect
+import json
 import math
 import os
 import re
 import sys
 import time
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from course_utils.checks import check_dataset, check_seed, in_short
@@ -23,6 +26,7 @@ from course_utils.stored import (
     others,
     read_json,
     read_network,
+    replacing,
     stored_result,
     write_json,
     write_network,
@@ -286,9 +290,33 @@ def keep_finished_network(network: keras.Model, name: str) -> None:
     finished.optimizer, finished.compiled = None, False
     hashes = read_json(HASHES) if HASHES.exists() else {}
     if not _are_equal(read_network(path), finished):  # files of equal networks differ in their dates
-        write_network(finished, path)
+        with replacing(path) as new:
+            finished.save(new)
+            _without_initializers(new)
     hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     write_json(HASHES, dict(sorted(hashes.items())))
+
+
+def _without_initializers(path: Path) -> None:
+    """Rewrite a saved network without what a trained one no longer needs: older versions of Keras do not know it."""
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    parts["config.json"] = json.dumps(json.loads(parts["config.json"], object_hook=_shortened)).encode()
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in parts.items():
+            new.writestr(zipfile.ZipInfo(name), content)  # a fixed date
+
+
+def _shortened(part: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of one layer's settings what is not set, and what only matters before training."""
+    config = part.get("config")
+    if "class_name" in part and config:
+        part["config"] = {
+            name: value
+            for name, value in config.items()
+            if value is not None and not name.endswith("_initializer") and not name.startswith("renorm")
+        }
+    return part
 
 
 def _are_equal(one: keras.Model | None, other: keras.Model) -> bool:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ TRACKED = [
     ).stdout.splitlines()
     if (ROOT / name).exists()
 ]
-TEXTS = {path: path.read_text() for path in TRACKED if path.suffix not in {".png", ".keras"}}
+TEXTS = {path: path.read_text(encoding="utf-8") for path in TRACKED if path.suffix not in {".png", ".keras"}}
 # Written so that this file does not find itself.
 MACHINE_PATHS = re.compile(r"/(?:home|root|Users)/[a-z]|/(?:work|farm)/|/tmp" + r"/[a-z]", re.IGNORECASE)
 
@@ -47,6 +48,24 @@ def test_no_path_of_one_machine():
     assert found == set()
 
 
+def test_every_name_is_one_that_windows_can_hold():
+    names = [path.relative_to(ROOT).as_posix() for path in TRACKED]
+    assert len({name.casefold() for name in names}) == len(names)
+    for part in {part for name in names for part in name.split("/")}:
+        assert not re.search(r'[<>:"\\|?*]|[. ]$', part), part
+        assert not re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", part, re.IGNORECASE), part
+
+
+def test_no_checkout_turns_a_line_end():
+    kinds = subprocess.run(["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for line in kinds.splitlines():
+        _, _, wanted = line.split("\t")[0].split(maxsplit=2)
+        assert wanted.strip() == ("attr/-text" if line.endswith((".png", ".keras")) else "attr/text=auto eol=lf"), (
+            line
+        )
+    assert not [path for path, text in TEXTS.items() if "\r" in text]
+
+
 def test_the_shared_data_are_named_in_one_place_only():
     place = "../" + "shared"
     assert {path.relative_to(ROOT).as_posix() for path, text in TEXTS.items() if place in text} <= {".ci/run"}
@@ -56,6 +75,16 @@ def test_it_stays_small():
     sizes = {path: path.stat().st_size for path in TRACKED}
     assert sum(sizes.values()) < 30e6
     assert max(sizes.values()) < 1.5e6, max(sizes, key=sizes.get)
+
+
+def test_the_networks_name_nothing_that_older_versions_of_keras_do_not_know():
+    """Colab has Keras 3.10, and an initializer of 3.15 has arguments that it refuses."""
+    networks = [path for path in TRACKED if path.suffix == ".keras"]
+    assert networks
+    for path in networks:
+        with zipfile.ZipFile(path) as file:
+            config = file.read("config.json").decode()
+        assert not re.search(r'_initializer"|"renorm|"quantization', config), path.name
 
 
 def test_no_data_files():
@@ -71,7 +100,7 @@ def make_readme():
 
 
 def test_the_tables_of_the_readme_say_what_was_measured(make_readme):
-    text = make_readme.README.read_text()
+    text = make_readme.README.read_text(encoding="utf-8")
     for name, table in make_readme.TABLES.items():
         assert f"<!-- {name}: made by make readme -->\n{table()}<!-- end of {name} -->" in text
 

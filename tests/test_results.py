@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import zipfile
 
 from course_utils import (
     claim,
@@ -500,6 +501,12 @@ def finished(tmp_path, monkeypatch, random_network):
     monkeypatch.setattr(results, "HASHES", tmp_path / "hashes.json")
     results.keep_finished_network(random_network, "one")
     return tmp_path
+
+
+def test_a_finished_network_names_no_initializer_which_older_versions_of_keras_refuse(finished, random_network):
+    with zipfile.ZipFile(finished / "one.keras") as file:
+        assert "_initializer" not in file.read("config.json").decode()
+    assert same(finished_network("one"), random_network)
 
 
 def test_a_finished_network_leaves_its_optimiser_behind(finished, plain_network):
