@@ -36,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Report how long a move of a slider takes in the browser; no test depends on it."""
     if BROWSER_TIMES.exists():
         terminalreporter.section("from letting go of a slider to the new picture")
-        terminalreporter.write(BROWSER_TIMES.read_text())
+        terminalreporter.write(BROWSER_TIMES.read_text(encoding="utf-8"))
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

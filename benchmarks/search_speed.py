@@ -7,6 +7,14 @@ rounds go to results/benchmark.json. Success is measured on the whole test set. 
 belong to the machine that is named in the file.
 """
 
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    sys.path.append(str(Path(__file__).parent.parent / "tools"))
+    import stopping  # noqa: F401
+
+import argparse
 import functools
 import json
 import platform
@@ -195,4 +203,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Time the search beside an old recipe and another library.").parse_args()
     main()

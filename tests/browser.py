@@ -47,7 +47,7 @@ def chromium() -> Iterator[Page]:
 
 @contextlib.contextmanager
 def served(command: str, *options: str) -> Iterator[tuple[str, Path]]:
-    """Serve a copy of the course with `jupyter lab` or `voila`; yield the address and the folder.
+    """Serve a copy of the course with `-m jupyter lab`, or the app; yield the address and the folder.
 
     Whatever happens meanwhile: in the end no process is left, and no folder.
     """
@@ -58,9 +58,9 @@ def served(command: str, *options: str) -> Iterator[tuple[str, Path]]:
     try:
         shutil.copytree(ROOT / "notebooks", folder / "notebooks")
         shutil.copytree(ROOT / "results", folder / "results", ignore=shutil.ignore_patterns("networks"))
-        log = (folder / "log").open("w")
+        log = (folder / "log").open("w", encoding="utf-8")
         server = subprocess.Popen(
-            [sys.executable, "-m", *command.split(), f"--port={port}", "--no-browser", *options],
+            [sys.executable, *command.split(), f"--port={port}", "--no-browser", *options],
             cwd=folder, env=environment_in(folder), stdout=log, stderr=log,
         )  # fmt: skip
         try:
@@ -79,7 +79,7 @@ def environment_in(folder: Path) -> dict[str, str]:
     for name, setting in LAB_SETTINGS.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(setting))
+        path.write_text(json.dumps(setting), encoding="utf-8")
     places = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -97,9 +97,9 @@ def wait_until_there(address: str, server: subprocess.Popen, log: Path) -> None:
         with contextlib.suppress(OSError):
             urllib.request.urlopen(address, timeout=60)
             return
-        assert server.poll() is None, log.read_text()
+        assert server.poll() is None, log.read_text(encoding="utf-8")
         time.sleep(0.2)
-    raise AssertionError(f"nobody answers at {address}: {log.read_text()}")
+    raise AssertionError(f"nobody answers at {address}: {log.read_text('utf-8')}")
 
 
 def end(server: subprocess.Popen) -> None:

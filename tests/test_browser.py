@@ -1,9 +1,18 @@
 """Sliders where they live: in a real JupyterLab and a real browser, moved by mouse and by keyboard."""
 
+import contextlib
 import json
+import re
+import shutil
+import tempfile
 import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import browser
+import psutil
 import pytest
 from browser import ARTEFACTS, in_kernel, open_in_lab, run_all_cells
 
@@ -40,7 +49,7 @@ def page():
 @pytest.fixture(scope="module")
 def lab():
     options = ("--allow-root", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True")
-    with browser.served("jupyter lab", *options) as (address, folder):
+    with browser.served("-m jupyter lab", *options) as (address, folder):
         yield address, folder
 
 
@@ -118,7 +127,7 @@ class Explorer:
 
 def note(name, seconds):
     """Write a time down; it is reported at the end, and nothing depends on it."""
-    with (ARTEFACTS / "browser_times.txt").open("a") as file:
+    with (ARTEFACTS / "browser_times.txt").open("a", encoding="utf-8") as file:
         file.write(f"{name}: {seconds:.2f} s\n")
 
 
@@ -275,14 +284,72 @@ def test_what_goes_wrong_is_said_and_a_restart_leaves_no_ghost(page, lab):
     measured_again(folder, explorer)
 
 
-def test_the_app(page):
-    with browser.served("voila notebooks/app/noise_explorer.ipynb") as (address, _):
-        page.goto(address)
-        explorer = Explorer(page)
-        first = explorer.numbers
-        note("app, first move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
-        note("app, a move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
-        assert explorer.value_of("noise_limit") == "0.25"
-        assert explorer.numbers != first
-        assert page.get_by_text("import").count() == 0
-        explorer.screenshot("app")
+@pytest.fixture
+def app():
+    """The app with one place: its address with the token, a function that counts its kernels, and its log."""
+    kernels = tempfile.mkdtemp(prefix="course-app-")
+    options = ("--visitors=1", f"--Voila.connection_dir_root={kernels}")
+    try:
+        with browser.served(f"{browser.ROOT / 'tools' / 'app.py'}", *options) as (_, folder):
+            log = folder / "log"
+            (address,) = re.findall(r"http://\S+\?token=\w{20,}", log.read_text(encoding="utf-8"))
+            yield address, lambda: len(list(Path(kernels).glob("*/kernel-*.json"))), log
+    finally:
+        shutil.rmtree(kernels)
+
+
+def wait_until_free(kernels):
+    """Wait until the last kernel has ended: a minute, and some seconds for a machine that is busy."""
+    for _ in range(90):
+        if not kernels():
+            return
+        time.sleep(1)
+    raise AssertionError("the kernel was not ended")
+
+
+def test_the_app(page, app):
+    address, kernels, log = app
+    page.goto(address.split("?")[0])
+    assert "/login" in page.url
+    assert kernels() == 0
+    sockets = [one for process in psutil.Process().children() for one in process.net_connections() if one.laddr]
+    hosts = {one.laddr.ip for one in sockets if f":{one.laddr.port}/" in address and one.status == "LISTEN"}
+    assert hosts
+    assert hosts <= {"127.0.0.1", "::1"}
+
+    page.goto(address)
+    explorer = Explorer(page)
+    first = explorer.numbers
+    note("app, first move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
+    note("app, a move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
+    assert explorer.value_of("noise_limit") == "0.25"
+    assert explorer.numbers != first
+    assert page.get_by_text("import").count() == 0
+    explorer.screenshot("app")
+
+    one_too_many = page.context.browser.new_page()
+    assert one_too_many.goto(address).status == 503
+    assert "All places are taken just now (1 of 1)." in one_too_many.inner_text("body")
+    one_too_many.screenshot(path=ARTEFACTS / "app_full.png")
+    assert kernels() == 1
+    page.goto("about:blank")
+    one_too_many.locator("img.widget-image").first.wait_for(timeout=120_000)  # it looked again by itself
+    assert kernels() == 1
+    one_too_many.goto("about:blank")
+    wait_until_free(kernels)
+    assert "of inactivity" not in log.read_text(encoding="utf-8")  # the page itself has ended its kernel
+    one_too_many.close()
+
+
+def test_of_two_visitors_at_once_the_app_admits_one_and_its_kernel_ends_when_nobody_is_there(app):
+    address, kernels, log = app
+
+    def visit(_):
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(address) as page:
+            return page.read()
+
+    with ThreadPoolExecutor() as visitors:
+        pages = [page for page in visitors.map(visit, range(2)) if page]
+    assert len(pages) == 1
+    wait_until_free(kernels)
+    assert "of inactivity" in log.read_text(encoding="utf-8")

@@ -1,8 +1,11 @@
-"""One list of versions, and three ways in that agree with it."""
+"""One list of versions, three ways in that agree with it, and what they say meanwhile."""
 
+import fcntl
+import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -14,9 +17,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKED = (ROOT / "requirements.txt").read_text()
-CONDA = yaml.safe_load((ROOT / "environment.yml").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKED = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 WANTED = [Requirement(text) for text in PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]]
 
 
@@ -43,7 +46,7 @@ def test_the_promised_versions():
     for name, version in {"tensorflow": "2.21", "keras": "3.15", "jupyterlab": "4.6", "ipywidgets": "8"}.items():
         assert all(found.startswith(version + ".") for found in locked_versions(name))
     pythons = SpecifierSet(PROJECT["project"]["requires-python"])
-    assert [minor for minor in range(9, 16) if f"3.{minor}.5" in pythons] == [11, 12]
+    assert [minor for minor in range(9, 16) if f"3.{minor}.5" in pythons] == [11, 12, 13]
 
 
 def test_conda_has_no_version_list_of_its_own():
@@ -80,3 +83,177 @@ def test_without_a_browser_its_tests_are_left_out_and_that_is_said():
     done = subprocess.run(tests, cwd=ROOT, env=nowhere, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "the browser tests were left out: no Chromium was found (apt install chromium)" in done.stdout
+
+
+TINY = """
+import zipfile
+from pathlib import Path
+
+def wheel(folder, name):
+    path, info = Path(folder) / f"{name}-1-py3-none-any.whl", f"{name}-1.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"{name}.py", "")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: {name}\\nVersion: 1\\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        file.writestr(f"{info}/RECORD", "")
+    return path
+
+def build_editable(folder, *_):
+    return wheel(folder, "tiny_course").name
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "tiny"
+backend-path = ["."]
+[project]
+name = "tiny_course"
+version = "1"
+"""
+
+
+class Course:
+    """A course of twelve empty packages, which are in its folder; set up by the Makefile of the real one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "tools").mkdir()
+        for name in ("Makefile", "tools/set_up.py", "tools/lab_settings.json"):
+            shutil.copyfile(ROOT / name, folder / name)
+        self.write("tiny.py", TINY)
+        self.write("pyproject.toml", PYPROJECT)
+        tiny = {}
+        exec(TINY, tiny)
+        parts = [tiny["wheel"](folder, f"part{number}") for number in range(12)]
+        hashes = {path.name.split("-")[0]: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts}
+        self.locked = "".join(f"{name}==1 --hash=sha256:{digest}\n" for name, digest in hashes.items())
+        self.locked += f"absent==1 ; sys_platform == 'nowhere' --hash=sha256:{'0' * 64}\n"
+        self.write("requirements.txt", self.locked)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def make(self, *arguments):
+        pip = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.folder)}
+        return subprocess.Popen(
+            ["make", "venv", *(arguments or [f"PYTHON={sys.executable}"])],
+            cwd=self.folder, env={**os.environ, **pip}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def works(self):
+        code = "import tiny_course, " + ", ".join(f"part{number}" for number in range(12))
+        python = self.folder / ".venv" / "bin" / "python"
+        return subprocess.run([python, "-c", code], check=False, cwd=self.folder.parent).returncode == 0
+
+
+@pytest.fixture
+def course(tmp_path):
+    if not shutil.which("make"):
+        pytest.skip("there is no make")
+    (tmp_path / "tiny").mkdir()
+    return Course(tmp_path / "tiny")
+
+
+def test_make_venv_says_how_far_it_is_and_nothing_else(course):
+    said, errors = (process := course.make()).communicate()
+    assert process.returncode == 0, errors
+    first, *others = said.splitlines()
+    assert first.startswith("Setting up .venv with Python 3.")
+    assert others[-1] == "12 of 12 packages: unpacking"  # without those of other platforms
+    assert all(re.fullmatch(r"\d+ of 12 packages: (downloading .+|unpacking)", line) for line in others)
+    assert len(others) <= 22
+    assert errors == ""
+    assert course.works()
+    assert "Nothing to be done" in course.make().communicate()[0]
+
+
+def test_what_cannot_be_installed_is_said_in_full_and_tried_again(course):
+    course.write("requirements.txt", course.locked.replace("part3==1", "part3==2"))
+    _, errors = (process := course.make()).communicate()
+    assert process.returncode
+    assert "ERROR: No matching distribution found for part3==2" in errors
+    assert "Setting up .venv failed: see above." in errors
+    assert "Traceback" not in errors
+    course.write("requirements.txt", course.locked)
+    course.make().communicate()
+    assert course.works()
+
+
+@pytest.mark.parametrize("python", ["/no/such/python", "ls", "", "a folder/python"])
+def test_a_python_that_does_not_suit_is_named_before_anything_is_installed(course, python):
+    said, errors = (process := course.make(f"PYTHON={python}")).communicate()
+    assert process.returncode
+    assert said == ""
+    assert "The course needs Python 3.11, 3.12 or 3.13, and" in errors
+    assert (f'"{python}" is none of them' if python else "none was found") in errors
+    assert not (course.folder / ".venv").exists()
+
+
+def test_two_at_once_leave_an_environment_that_works(course):
+    both = [course.make(), course.make()]
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert course.works()
+    assert sum("Setting up .venv" in out for out, _ in said) == 1
+
+
+def test_the_second_says_that_it_waits(course):
+    with (course.folder / "tools" / "set_up.py").open("a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = course.make()
+        assert process.stdout.readline() == "Somebody else is setting up .venv just now: waiting for them.\n"
+        assert not (course.folder / ".venv").exists()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert course.works()
+
+
+def test_one_that_was_killed_or_stopped_hinders_nobody(course):
+    for number, ending in enumerate((signal.SIGKILL, signal.SIGINT)):
+        process = course.make()
+        process.stdout.readline()
+        os.killpg(process.pid, ending)
+        _, errors = process.communicate()
+        assert process.returncode
+        assert ("Stopped. The next call begins anew." in errors) == bool(number)
+        assert "Traceback" not in errors
+    _, errors = (process := course.make()).communicate()
+    assert process.returncode == 0, errors
+    assert course.works()
+
+
+def test_as_root_jupyterlab_is_allowed_whatever_else_is_asked(course):
+    course.make().communicate()
+    course.write("id", "#!/bin/sh\necho 0\n")
+    (course.folder / "id").chmod(0o755)
+    as_root = {**os.environ, "PATH": f"{course.folder}{os.pathsep}{os.environ['PATH']}"}
+    command = ["make", "--dry-run", "lab", "LAB_OPTIONS=--no-browser"]
+    said = subprocess.run(command, cwd=course.folder, env=as_root, capture_output=True, text=True, check=True).stdout
+    assert "jupyter lab --allow-root --no-browser " in said
+
+
+CLAIM = """
+import pathlib, sys
+import course_utils
+
+usual = pathlib.Path.open
+
+def as_on_windows(self, mode="r", buffering=-1, encoding=None, errors=None, newline=None):
+    if "b" not in mode and encoding in (None, "locale"):
+        encoding = sys.argv[1]
+    return usual(self, mode, buffering, encoding, errors, newline)
+
+pathlib.Path.open = as_on_windows
+course_utils.claim("share of the pixels that hold any ink: about a fifth", 0.193, 0.17, 0.22)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "cp949", "cp950", "cp1252", "ascii"])
+def test_a_claim_needs_no_machine_that_reads_utf_8(encoding):
+    """By hand, as Windows in China, Korea, Taiwan or Europe reads; and in a Linux without any language."""
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", CLAIM, encoding]
+    done = subprocess.run(command, env={**os.environ, **plain}, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert "share of the pixels that hold any ink: about a fifth" in done.stdout

@@ -104,3 +104,30 @@ def test_an_exercise_that_was_only_run_is_made_anew_and_one_with_answers_stays(f
     nbformat.write(made, folder / "01.ipynb")
     assert make_exercises.main(folder) == ["01.ipynb"]
     assert "answer = 4" in sources(nbformat.read(folder / "01.ipynb", as_version=4))
+
+
+def test_the_line_ends_of_windows_are_no_work(folder):
+    make_exercises.main(folder)
+    path = folder / "01.ipynb"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert not make_exercises.worked_in(path)
+    made = nbformat.read(path, as_version=4)
+    made.cells[0].source += "\nTwo lines."
+    made.metadata["exercise"]["fingerprint"] = make_exercises.fingerprint(made)
+    made.cells[0].source = made.cells[0].source.replace("\n", "\r\n")
+    nbformat.write(made, path)
+    assert not make_exercises.worked_in(path)
+
+
+def test_an_exercise_that_is_being_made_stays_whole_when_that_ends_early(folder, monkeypatch):
+    make_exercises.main(folder)
+    before = (folder / "01.ipynb").read_bytes()
+
+    def end_early(path, text, **_):
+        path.write_bytes(text.encode()[:100])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", end_early)
+    with pytest.raises(KeyboardInterrupt):
+        make_exercises.main(folder)
+    assert (folder / "01.ipynb").read_bytes() == before

@@ -1,7 +1,11 @@
-"""`make results`: it does what is missing or out of date, one seed at a time, and loses nothing when stopped."""
+"""`make results`: it does what is missing or out of date, one seed at a time, and loses nothing when stopped.
+
+And how every tool ends that is stopped, or asked for what there is not.
+"""
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +14,10 @@ from course_utils import load_mnist, stored, stored_result
 import nbformat
 import pytest
 
-TOOLS = str(Path(__file__).parent.parent / "tools")
+ROOT = Path(__file__).parent.parent
+TOOLS = str(ROOT / "tools")
+SCRIPTS = ["tools/make_results.py", "tools/run_notebooks.py", "tools/make_readme.py", "tools/make_exercises.py"]
+STOPPED = "\nStopped. Every file is whole: as it was, or as it was to become.\n"
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def test_every_seed_is_run_once(make_results, tmp_path):
     make_results.main([])
     make_results.main([])
     assert make_results.ran == [("one", 0), ("one", 1), ("one", 2)]
-    kept = json.loads((tmp_path / "one.json").read_text())
+    kept = json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))
     assert [value["accuracy"] for value in kept["values"]] == [0.5, 0.6, 0.7]
     assert [run["seed"] for run in kept["runs"]] == [0, 1, 2]
     assert kept["summary"]["accuracy"] == {"median": 0.6, "lowest": 0.5, "highest": 0.7}
@@ -82,9 +89,9 @@ def test_it_says_how_much_is_left(make_results, capsys, tmp_path):
     make_results.enter("one", seeds=1)
     make_results.enter("two", code="old code", seeds=1)
     make_results.main(["two"])
-    told = json.loads((tmp_path / "two.json").read_text())
+    told = json.loads((tmp_path / "two.json").read_text(encoding="utf-8"))
     told["runs"][0]["seconds"] = 90
-    (tmp_path / "two.json").write_text(json.dumps(told))
+    (tmp_path / "two.json").write_text(json.dumps(told), encoding="utf-8")
     make_results.enter("two", seeds=2)
     capsys.readouterr()
     make_results.main([])
@@ -176,3 +183,71 @@ def test_every_experiment_has_words_and_a_source(make_results):
         assert 1 <= experiment.seeds <= 5, name
     assert load_mnist().fingerprint == EXPERIMENTS["plain"].data().fingerprint
     assert sys.modules["experiments"].__file__.startswith(TOOLS)
+
+
+def ended(*command, **environment):
+    """Run Python, and return what it says and how it ends."""
+    settings = {"cwd": ROOT, "env": os.environ | environment, "stderr": subprocess.PIPE, "text": True}
+    done = subprocess.run([sys.executable, *command], check=False, **settings)
+    return done.stderr, done.returncode
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks/search_speed.py"])
+def test_ctrl_c_ends_a_tool_with_one_line_from_its_first_import_on(script, tmp_path):
+    (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    assert ended(script, PYTHONPATH=str(tmp_path)) == (STOPPED, 130)
+
+
+def test_ctrl_c_ends_a_tool_that_runs_a_notebook(notebook):
+    path = notebook("import os, signal, time\nos.kill(os.getppid(), signal.SIGINT)\ntime.sleep(60)")
+    code = (
+        "import stopping, sys, nbformat\nfrom kernels import Client\n"
+        f"Client(nbformat.read({str(path)!r}, as_version=4), allow_errors=True).execute()"
+    )
+    assert ended("-c", code, PYTHONPATH=TOOLS) == (STOPPED, 130)
+
+
+@pytest.mark.parametrize("argument", ["no/such.ipynb", "Makefile"])
+def test_what_is_no_notebook_is_named(argument):
+    said, status = ended("tools/run_notebooks.py", argument)
+    assert status == 2
+    assert argument in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_a_notebook_stays_whole_when_the_writing_of_its_new_outputs_ends_early(monkeypatch, notebook):
+    monkeypatch.syspath_prepend(TOOLS)
+    import run_notebooks
+
+    path = notebook()
+    before = path.read_bytes()
+
+    def end_early(command, **_):
+        command[-1].write_text("half", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("COURSE_CACHE_DIR", os.environ["COURSE_CACHE_DIR"])
+    monkeypatch.setattr(run_notebooks.subprocess, "run", end_early)
+    with pytest.raises(KeyboardInterrupt):
+        run_notebooks.run(path)
+    assert path.read_bytes() == before
+
+
+def test_the_readme_stays_whole_when_its_writing_ends_early(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(TOOLS)
+    import make_readme
+
+    readme = tmp_path / "README.md"
+    readme.write_text("before", encoding="utf-8")
+
+    def end_early(path, *_, **__):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make_readme, "README", readme)
+    monkeypatch.setattr(make_readme, "draw_search_time", lambda _: None)
+    monkeypatch.setattr(make_readme, "draw_immunity", lambda _: None)
+    monkeypatch.setattr(Path, "write_text", end_early)
+    with pytest.raises(KeyboardInterrupt):
+        make_readme.main()
+    assert readme.read_bytes() == b"before"

@@ -94,7 +94,7 @@ def test_the_readme_has_only_numbers_that_were_generated():
     text = re.sub(
         r"<!-- (.+?): made by make readme -->.*?<!-- end of \1 -->",
         "",
-        (ROOT / "README.md").read_text(),
+        (ROOT / "README.md").read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
     loose = [number for line in text.splitlines() if not MARK.search(line) for number in numbers_in(line)]

@@ -5,8 +5,13 @@
 An exercise in which somebody has worked is left as it is.
 """
 
+if __name__ == "__main__":
+    import stopping  # noqa: F401
+
+import argparse
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -29,8 +34,8 @@ def made_from(solution: Path) -> NotebookNode:
 
 
 def fingerprint(notebook: NotebookNode) -> str:
-    """Return a hash of what stands in the cells, outputs left out."""
-    cells = [(cell.cell_type, cell.source) for cell in notebook.cells]
+    """Return a hash of what stands in the cells, outputs and the line ends of Windows left out."""
+    cells = [(cell.cell_type, cell.source.replace("\r\n", "\n")) for cell in notebook.cells]
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
 
@@ -48,11 +53,14 @@ def main(folder: Path = EXERCISES) -> list[str]:
         if path.exists() and worked_in(path):
             left.append(path.name)
         else:
-            nbformat.write(made_from(solution), path)
+            new = path.with_suffix(".new")  # `course_utils.stored.replacing` would import TensorFlow
+            new.write_text(nbformat.writes(made_from(solution)) + "\n", encoding="utf-8", newline="\n")
+            os.replace(new, path)
     return left
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Make the exercises from their solutions.").parse_args()
     names = main()
     if names:
         sys.exit(

@@ -1,12 +1,16 @@
 """Make what the README shows: its pictures, and tables of what the benchmark and `make results` have measured."""
 
+if __name__ == "__main__":
+    import stopping  # noqa: F401
+
+import argparse
 import hashlib
 import json
 import re
 from pathlib import Path
 
 import course_utils
-from course_utils.stored import band
+from course_utils.stored import band, replacing
 
 import matplotlib
 
@@ -62,7 +66,8 @@ def draw_noise_at_work() -> None:
     axes[1, 0].set_title("+ this noise:", fontsize=11)
     for axis in axes.flat:
         axis.axis("off")
-    figure.savefig(NOISE_AT_WORK, dpi=110)
+    with replacing(NOISE_AT_WORK) as new:
+        figure.savefig(new, dpi=110)
 
 
 def draw_search_time(growth: dict[str, dict[str, float]]) -> None:
@@ -78,7 +83,8 @@ def draw_search_time(growth: dict[str, dict[str, float]]) -> None:
         axis.set(xlabel=f"number of {name}", ylim=(0, None))
         axis.set_title(title, fontsize=10, loc="left")
     axes[0].set_ylabel("seconds")
-    figure.savefig(SEARCH_TIME, dpi=100)
+    with replacing(SEARCH_TIME) as new:
+        figure.savefig(new, dpi=100)
 
 
 def immunity_numbers() -> dict[str, dict[str, list[float]]]:
@@ -107,7 +113,8 @@ def draw_immunity(numbers: dict[str, dict[str, list[float]]]) -> None:
     axis.grid(axis="y", alpha=0.4)
     axis.set(xlabel="accuracy that fresh noise leaves, one point a training", xlim=(-0.02, 1.02))
     figure.legend(loc="outside right center")
-    figure.savefig(IMMUNITY, dpi=100, metadata={"Description": fingerprint(numbers)})
+    with replacing(IMMUNITY) as new:
+        figure.savefig(new, dpi=100, metadata={"Description": fingerprint(numbers)})
 
 
 def table(head: str, rows: list[str]) -> str:
@@ -205,9 +212,11 @@ def main() -> None:
     """Draw the pictures and write the tables."""
     draw_search_time(course_utils.stored_result("benchmark")["growth"])
     draw_immunity(immunity_numbers())
-    README.write_text(with_tables(README.read_text()))
+    with replacing(README) as new:
+        new.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     draw_noise_at_work()
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Draw the README's pictures again, and write its tables.").parse_args()
     main()

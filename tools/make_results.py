@@ -8,6 +8,10 @@ that it claims or that its checks measure. One is run again when its own code, t
 data have changed. Each seed is a piece of its own, written at once, so that an interruption loses one piece at most.
 """
 
+if __name__ == "__main__":
+    import stopping  # noqa: F401
+
+import argparse
 import hashlib
 import json
 import math
@@ -26,8 +30,9 @@ from course_utils.stored import RESULTS, keep_result, machine
 import keras
 import nbformat
 from experiments import EXPERIMENTS, LIBRARY, Experiment, source_of
-from nbclient import NotebookClient
+from kernels import Client
 
+ROOT = Path(__file__).absolute().parent.parent
 IN_COLOUR = ("08_cifar10", "09_imagenet")
 TELL = "import json\nfrom course_utils.results import MEASURED\nprint(json.dumps(MEASURED))"
 
@@ -45,7 +50,7 @@ def made_by(name: str) -> dict[str, Any]:
 def written(name: str) -> dict[str, Any]:
     """Return what its file says, whether or not that still holds; nothing where there is none."""
     path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def stored(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -84,7 +89,7 @@ def measured(path: Path, seed: int) -> dict[str, float]:
     """Run a notebook with a seed, and return what it claims and what its checks measure, by the words used there."""
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(TELL))
-    client = NotebookClient(notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": path.parent}})
+    client = Client(notebook, timeout=600, allow_errors=True, resources={"metadata": {"path": path.parent}})
     client.execute(env={**os.environ, "COURSE_SEED": str(seed)})
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     errors = [output.evalue for output in outputs if output.output_type == "error"]
@@ -98,14 +103,14 @@ def measured(path: Path, seed: int) -> dict[str, float]:
 
 def enter_notebooks() -> None:
     """Enter every notebook and every solution as an experiment; photographs are slow, so three seeds for them."""
-    for path in sorted(Path("notebooks").glob("*.ipynb")) + sorted(Path("exercises/solutions").glob("*.ipynb")):
+    for path in sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("exercises/solutions/*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
         kind = "notebook" if path.parent.name == "notebooks" else "solution"
         EXPERIMENTS[f"{kind}_{path.stem}"] = Experiment(
-            partial(measured, path.absolute()),
+            partial(measured, path),
             cells[0].source.splitlines()[0].lstrip("# "),
-            {"function": str(path)},
+            {"function": path.relative_to(ROOT).as_posix()},
             3 if path.stem in IN_COLOUR else 5,
             lambda code=code: source_of(*LIBRARY) + code,
             load_mnist,
@@ -133,6 +138,9 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Run the experiments that are missing or out of date.")
+    parser.add_argument("names", nargs="*")
+    names = parser.parse_args().names
     course_utils.start_notebook()
     enter_notebooks()
-    main(sys.argv[1:])
+    main(names)

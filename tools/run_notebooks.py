@@ -6,8 +6,13 @@ Each runs from an empty cache folder, as it does for somebody who starts with it
 results/notebook_times.json, beside those of a yardstick from the same run, from which notebook 00 estimates.
 """
 
+if __name__ == "__main__":
+    import stopping  # noqa: F401
+
+import argparse
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,14 +22,15 @@ from statistics import mean
 
 from course_utils import load_mnist
 from course_utils.results import SOLUTION, seconds_for_training
-from course_utils.stored import keep_result, machine, stored_result
+from course_utils.stored import keep_result, machine, replacing, stored_result
 
 import nbformat
-from nbclient import NotebookClient
+from kernels import Client
 
 WHAT = "How many seconds each notebook took, and beside it the yardstick of the same run."
 LAST_RUN = re.compile(r"\n\n\*Last run\* .*$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+STRIP = ["nbstripout", "--keep-output", "--keep-count", "--keep-id", "--extra-keys=metadata.language_info.version"]
 
 
 def run(path: Path) -> float:
@@ -34,7 +40,7 @@ def run(path: Path) -> float:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["COURSE_CACHE_DIR"] = cache
-        NotebookClient(
+        Client(
             notebook, timeout=600, store_widget_state=False, resources={"metadata": {"path": path.parent}}
         ).execute()
     seconds = time.perf_counter() - start
@@ -42,14 +48,16 @@ def run(path: Path) -> float:
     for cell in notebook.cells:  # progress bars, which a slow machine shows and a fast one doesn't
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    nbformat.write(notebook, path)
+    with replacing(path) as new:
+        new.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+        subprocess.run([sys.executable, "-m", *STRIP, new], check=True)
     return seconds
 
 
 def last_run() -> str:
     """Say when, with which versions and on how many cores a notebook was run."""
     found = machine()
-    today = f"{date.today():%-d %B %Y}"
+    today = f"{date.today().day} {date.today():%B %Y}"
     versions = (
         f"Python {found['python']}, TensorFlow {found['tensorflow']}, Keras {found['keras']}, NumPy {found['numpy']}"
     )
@@ -75,4 +83,10 @@ def main(paths: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main([Path(name) for name in sys.argv[1:]])
+    parser = argparse.ArgumentParser(description="Run notebooks, and store them with their outputs.")
+    parser.add_argument("notebooks", type=Path, nargs="+")
+    paths = parser.parse_args().notebooks
+    for path in paths:
+        if path.suffix != ".ipynb" or not path.is_file():
+            parser.error(f"there is no notebook {path}")
+    main(paths)
