@@ -1,5 +1,10 @@
 """Small networks and images that the tests share."""
 
+import os
+import pathlib
+import shutil
+import tempfile
+
 import course_utils
 from course_utils.data import Dataset, Split, _stand_in_for_mnist
 
@@ -41,6 +46,19 @@ def random_network() -> keras.Model:
 def random_images() -> np.ndarray:
     """Forty images of 12 × 12, uniform noise."""
     return np.random.default_rng(0).uniform(size=(40, 12, 12, 1)).astype(np.float32)
+
+
+@pytest.fixture
+def nobody():
+    """A user who is not root, since root may read and write everything; a folder of theirs."""
+    course_utils.load_mnist()
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    folder = pathlib.Path(tempfile.mkdtemp())
+    yield folder
+    os.seteuid(user)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -83,8 +84,7 @@ def test_a_public_name_is_used_by_the_course():
     assert {name for name in course_utils.__all__ if name not in notebooks} <= RETURNED
 
 
-def import_with(**environment):
-    code = "import course_utils, keras; print(keras.config.backend())"
+def import_with(code="import course_utils, keras; print(keras.config.backend())", **environment):
     return subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -105,3 +105,30 @@ def test_another_backend_is_refused_with_the_remedy():
 def test_a_configuration_file_that_names_another_backend_does_no_harm(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "numpy"}', encoding="utf-8")
     assert import_with(KERAS_HOME=str(tmp_path)).stdout == "tensorflow\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "wanted"),
+    [("image_data_format", "channels_first", "channels_last"), ("floatx", "float16", "float32")],
+)
+def test_formats_of_an_older_project_are_put_right_and_that_is_said(tmp_path, setting, value, wanted):
+    (tmp_path / "keras.json").write_text(json.dumps({setting: value}), encoding="utf-8")
+    code = (
+        "import course_utils, keras; network = course_utils.convolutional_network(); "
+        f"print(keras.config.{setting}(), network.output_shape, network.dtype)"
+    )
+    done = import_with(code, KERAS_HOME=str(tmp_path))
+    said, found = done.stdout.splitlines()
+    assert said == (f"Keras is set to {setting} = {value}; the course needs {wanted} and uses it in this process.")
+    assert found == f"{wanted} (None, 10) float32"
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("2.19.0", True), ("2.21.1", True), ("3.0.0rc1", True), ("2.18.9", False)]
+)
+def test_versions_that_are_too_old_are_named(version, fits):
+    if fits:
+        course_utils._check_version("tensorflow", version, "2.19")
+        return
+    with pytest.raises(ImportError, match=r"needs tensorflow 2.19 or newer, but here is 2.18.9"):
+        course_utils._check_version("tensorflow", version, "2.19")

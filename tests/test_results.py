@@ -5,7 +5,6 @@ import errno
 import functools
 import json
 import linecache
-import os
 import pathlib
 import shutil
 import tempfile
@@ -243,19 +242,6 @@ def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
     made.clear()
     return tmp_path
-
-
-@pytest.fixture
-def nobody():
-    """A user who is not root, since root may read and write everything; a folder of theirs."""
-    load_mnist()
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    folder = pathlib.Path(tempfile.mkdtemp())
-    yield folder
-    os.seteuid(user)
-    shutil.rmtree(folder)
 
 
 def record(what):

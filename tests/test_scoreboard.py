@@ -2,15 +2,12 @@
 
 import errno
 import json
-import os
 import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 from types import SimpleNamespace
 
-from course_utils import Scoreboard, load_mnist, scoreboard, stored, with_contrast
+from course_utils import Scoreboard, scoreboard, stored, with_contrast
 from course_utils.feedback import NotAttempted
 
 import pytest
@@ -24,19 +21,6 @@ def board(tmp_path, monkeypatch):
     monkeypatch.setattr(scoreboard, "attacked", lambda train: train())
     monkeypatch.setattr(scoreboard, "forget", scoreboard.ENTERED.clear)
     return Scoreboard()
-
-
-@pytest.fixture
-def nobody():
-    """A user who is not root, since root may read and write everything; a folder of theirs."""
-    load_mnist()
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    folder = pathlib.Path(tempfile.mkdtemp())
-    yield folder
-    os.seteuid(user)
-    shutil.rmtree(folder)
 
 
 def report(worst):
