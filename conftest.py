@@ -22,6 +22,13 @@ def pytest_configure(config: pytest.Config) -> None:
     BROWSER_TIMES.unlink(missing_ok=True)
     config.stash_cache = tempfile.mkdtemp(prefix="course-cache-")
     os.environ["COURSE_CACHE_DIR"] = config.stash_cache
+    for name in (
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "MAKEOVERRIDES",
+    ):  # so that a make in a test is not a part of ours
+        os.environ.pop(name, None)
     if config.getoption("numprocesses", None):
         os.environ.update(ONE_THREAD)
 

@@ -128,8 +128,14 @@ def reattack(
     """
     check_dataset(dataset)
     test = check_images(dataset.test.images, network)
+    if min(test.shape[1:3]) < 2:
+        raise ValueError(f"images must be at least 2 × 2 pixels to be attacked, got the shape {test.shape}")
     check_dataset(dataset, classes=check_network(network, test))
-    check_labels(dataset.test.labels, test, len(dataset.class_names), name="dataset.test.labels")
+    labels = check_labels(dataset.test.labels, test, len(dataset.class_names), name="dataset.test.labels")
+    if len(np.unique(labels[: STRENGTHS["quick"].test_images])) < 2:
+        raise ValueError(
+            "dataset.test must hold images of at least two classes: noise towards the only one has no success"
+        )
     if other_network is not None:
         check_network(other_network, check_images(test, other_network))
     noise_limit = check_noise_limit(noise_limit)
@@ -218,7 +224,7 @@ class _Attacks:
         shape = (count, *self.dataset.train.images.shape[1:])
         for restart in range(self.strength.restarts):
             start = generator.uniform(-self.noise_limit, self.noise_limit, shape).astype(np.float32)
-            yield self.seed + restart + 1, start
+            yield (self.seed + restart + 1) % 2**32, start
 
     def lowest(self, **settings: float) -> float:
         """Search once for every class with other settings, and return the lowest accuracy."""
@@ -273,8 +279,10 @@ class _Attacks:
         logits = tf.function(lambda images, training: logits_of(self.network, images), reduce_retracing=True)  # noqa: ARG005
         judge = TensorFlowV2Classifier(logits, classes, images.shape[1:], clip_values=(0, 1))
         np.random.seed(self.seed)  # noqa: NPY002 - the attack draws from NumPy's global generator
+        height, width = images.shape[1:3]
         attack = SquareAttack(
             judge,
+            p_init=min(0.8, (min(height, width) - 1) ** 2 / (height * width)),  # a square must fit into the image
             norm=np.inf,
             eps=self.noise_limit,
             max_iter=self.strength.square_queries,

@@ -19,7 +19,7 @@ from keras import layers
 
 BATCH = 1_000
 MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU, layers.Rescaling)
-MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu)
+MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu, tf.nn.relu)
 
 
 def certified_accuracy(network: keras.Model, images: np.ndarray, labels: np.ndarray, noise_limit: float) -> float:
@@ -68,7 +68,8 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
     for first in range(0, len(images), BATCH):
         some = slice(first, first + BATCH)
         margins = _worst_margins(chain, images[some], labels[some], noise_limit)
-        proven.append(np.count_nonzero(margins >= 0, axis=1) == 1)  # the true class itself, and no other
+        only_itself = np.count_nonzero(margins >= 0, axis=1) == 1  # the true class, and no other
+        proven.append(only_itself & np.isfinite(margins).all(axis=1))  # what overflows proves nothing
     return np.concatenate(proven) & (classes_seen(network, images) == labels)
 
 
@@ -159,6 +160,8 @@ def _layers_of(network: keras.Model) -> Iterator[keras.Layer]:
 def _cannot_bound(layer: keras.Layer) -> ValueError:
     activation = getattr(getattr(layer, "activation", None), "__name__", None)
     kind = type(layer).__name__ + (f", activation {activation}" if activation else "")
+    if isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy):
+        kind += ", quantised"
     return ValueError(
         f"the layer {layer.name!r} ({kind}) cannot be bounded. What can: a Sequential of Conv2D and Dense with relu "
         f"or no activation, {', '.join(one.__name__ for one in MONOTONE)}"

@@ -12,13 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+LARGEST = 1e30  # of all numbers: float32 must be able to square roots and sums of them
+SMALLEST_LIMIT = 1e-6  # below it float32 rounds noise away
 MOST = 1_000_000  # of whatever is counted, unless said otherwise
 LOOKED_AT = 8  # images on which a network is tried before it is used
 BYTES_RECIPE = (
     "A network for pixels from 0 to 255 goes behind a layer that makes them so: "
     "keras.Sequential([keras.Input({shape}), keras.layers.Rescaling(255), network])"
 )
-PROBABILITIES = (keras.activations.softmax, keras.activations.sigmoid, keras.activations.hard_sigmoid)
+PROBABILITIES = ("softmax", "softmax_v2", "sigmoid", "hard_sigmoid", "sparsemax", "sparse_sigmoid")
 PROBABILITIES_RECIPE = (
     "the network returns probabilities, but logits are needed: build it without its last softmax or sigmoid "
     "(activation=None in the last layer); of a finished one, network.layers[-1].activation = keras.activations.linear"
@@ -36,7 +38,7 @@ def check_count(value: Any, name: str, minimum: int = 1, maximum: int = MOST) ->
         raise TypeError(f"{name} must be a whole number, got {in_short(value)}")
     if not minimum <= value <= maximum:
         allowed = f"at least {minimum}" if value < minimum and maximum == MOST else f"from {minimum} to {maximum}"
-        raise ValueError(f"{name} must be {allowed}, got {value}")
+        raise ValueError(f"{name} must be {allowed}, got {in_short(value)}")
     return int(value)
 
 
@@ -50,8 +52,8 @@ def check_number(value: Any, name: str, low: float = 0.0, high: float = math.inf
     value = _item(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {in_short(value)}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value}")
+    if not -LARGEST <= value <= LARGEST:  # written so that NaN fails too
+        raise ValueError(f"{name} must be a finite number, got {in_short(value)}")
     above = value >= low if ends[0] == "[" else value > low
     below = value <= high if ends[1] == "]" else value < high
     if not (above and below):
@@ -69,10 +71,15 @@ def check_seed(value: Any, name: str = "seed") -> int:
 def check_noise_limit(noise_limit: Any) -> float:
     """Return the limit as a float in (0, 1]; 1 is the way from black to white. TypeError or ValueError if not."""
     try:
-        return check_number(noise_limit, "noise_limit", 0, 1, "(]")
+        checked = check_number(noise_limit, "noise_limit", 0, 1, "(]")
     except ValueError:
         hint = ": 3 grey levels of 255 are written 3 / 255" if noise_limit > 1 else ""
-        raise ValueError(f"noise_limit must be above 0 and at most 1, got {noise_limit}{hint}") from None
+        raise ValueError(f"noise_limit must be above 0 and at most 1, got {in_short(noise_limit)}{hint}") from None
+    if checked < SMALLEST_LIMIT:
+        raise ValueError(
+            f"noise_limit is {checked:g}: float32 would round such noise away; take {SMALLEST_LIMIT:g} or more"
+        )
+    return checked
 
 
 def check_target_class(target_class: Any, classes: int, name: str = "target_class") -> int:
@@ -103,8 +110,9 @@ def check_images(images: Any, network: Any = None) -> np.ndarray:
     images = _float32_array(images, "images")
     _check_shape_of_images(images.shape, network)
     if not (images.min() >= 0 and images.max() <= 1):  # written so that NaN fails too
+        hair = ": np.clip(images, 0, 1) brings them back" if images.min() > -0.01 and images.max() < 1.01 else ""
         raise ValueError(
-            f"images must have pixels in [0, 1] and no NaN, got {images.min():.4g} to {images.max():.4g}"
+            f"images must have pixels in [0, 1] and no NaN, got {images.min():.8g} to {images.max():.8g}{hair}"
         )
     return images
 
@@ -191,6 +199,8 @@ def as_array(values: Any, name: str) -> np.ndarray:
             f"{name} must be an array, got a tf.data.Dataset: np.concatenate([batch for batch in dataset]) is one, "
             "or, of pairs, np.concatenate([images for images, labels in dataset])"
         )
+    if np.ma.is_masked(values):
+        raise TypeError(f"{name} must be an array in which nothing is masked: leave those entries out")
     try:
         return np.asarray(values)
     except Exception:  # a ragged list, a symbolic tensor, whatever a class of the reader's own may raise
@@ -266,10 +276,12 @@ def check_network(network: keras.Model, images: Any) -> int:
         )
     some = images[:LOOKED_AT]
     some = some.astype(np.float32) / 255 if some.dtype == np.uint8 else check_images(some)
-    logits = _answers(network, some)
+    tried = np.concatenate([some, 1 - some])  # the second half only to see whether the network is still the same
+    all_logits = _answers(network, tried)
+    logits = all_logits[: len(some)]
     _check_last_layer(network, logits)
     try:
-        steady = answers_as_compiled(network, some, logits)
+        steady = answers_as_compiled(network, tried, all_logits)
     except Exception as error:  # what a class of the reader's own does only when it is called step by step
         raise ValueError(f"the network cannot run as a graph of TensorFlow: {_what_happened(error)}") from None
     if not steady:
@@ -314,23 +326,30 @@ def _answers(network: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def _check_last_layer(network: keras.Model, logits: np.ndarray) -> None:
-    """Ask the last layer whether these are probabilities; where it does not tell, look at the numbers."""
+    """See from the last layer and from the numbers that these are no probabilities."""
     last: Any = network
-    while getattr(last, "layers", None):
+    while input_shape(last) is not None and getattr(last, "layers", None):
         last = last.layers[-1]
     activation = getattr(last, "activation", None)
-    if activation in PROBABILITIES or isinstance(last, keras.layers.Softmax):
+    if isinstance(last, keras.layers.Softmax) or getattr(activation, "__name__", "") in PROBABILITIES:
         raise ValueError(PROBABILITIES_RECIPE)
-    check_finite(logits)
-    if not isinstance(last, keras.layers.Dense):
-        check_logits(logits)
+    is_known = type(last).__module__.startswith("keras.") and (
+        activation is None or activation.__module__.startswith("keras.")
+    )
+    may_be_small = is_known and not isinstance(
+        last, keras.layers.Lambda | keras.Model
+    )  # as those of an untrained one
+    check_logits(logits, only_sums=may_be_small)
 
 
-def check_logits(outputs: Any) -> None:
+def check_logits(outputs: Any, only_sums: bool = False) -> None:
     """Raise ValueError when what a network returned looks like probabilities instead of logits, or holds NaN."""
     outputs = np.asarray(outputs)
     check_finite(outputs)
-    if outputs.min() >= 0 and 0 < outputs.max() <= 1 + 1e-3:  # all of them 0: the linear network before its training
+    if outputs.min() < 0:
+        return
+    in_range = not only_sums and 0 < outputs.max() <= 1 + 1e-3  # all of them 0: a linear network before its training
+    if in_range or np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
         raise ValueError(PROBABILITIES_RECIPE)
 
 

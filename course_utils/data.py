@@ -59,6 +59,8 @@ class Split:
 
 def _as_array(values: Any, name: str) -> Any:
     """Return an array, or what has its shape and dtype, as `Photographs` do; of a tensor or a list an array."""
+    if np.ma.is_masked(values):
+        raise TypeError(f"{name} must be an array in which nothing is masked: leave those entries out")
     values = values.numpy() if hasattr(values, "numpy") else values
     if isinstance(values, list | tuple):
         with contextlib.suppress(ValueError):  # parts of different lengths
@@ -74,6 +76,8 @@ def _whole_numbers(labels: np.ndarray, count: int) -> np.ndarray:
     """Return labels as int64, shape (count,); Keras gives those of some data sets as a column, (count, 1)."""
     if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
+    if labels.dtype.kind == "u" and labels.size and labels.max() >= 2**63:
+        raise ValueError(f"labels must be below 2⁶³, got {labels.max()}")
     if labels.shape not in ((count,), (count, 1)):
         raise ValueError(f"labels must be one for each of the {count:,} images, got the shape {labels.shape}")
     return np.asarray(labels).reshape(count).astype(np.int64, copy=False)

@@ -19,6 +19,16 @@ import tensorflow as tf
 QUICK_POOLING = "CourseMaxPool"
 
 
+class SteepGradientError(ValueError):
+    """A gradient is infinite or no number."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the search met NaN: the gradient for some pixels is infinite. A layer such as sqrt, pow or a division "
+            "is too steep where pixels are 0 or all alike; add a small number there, such as 1e-6"
+        )
+
+
 class NoGradientError(ValueError):
     """There is no direction in which a noise could be made better."""
 
@@ -73,7 +83,9 @@ def answers_as_compiled(network: keras.Model, images: np.ndarray, logits: np.nda
     """
     for _ in range(2):
         found = compiled_logits(network, images.shape[1:])(images).numpy()
-        if found.shape == logits.shape and np.allclose(found, logits, rtol=0, atol=_rounding(network, logits)):
+        if found.shape == logits.shape and np.allclose(
+            found, logits, rtol=0, atol=_rounding(network, logits), equal_nan=True
+        ):
             return True
         _functions_of(network).clear()
     return False
@@ -91,7 +103,9 @@ def _logits_function(network: keras.Model, image_shape: tuple[int, ...]) -> Call
 
 def _rounding(network: keras.Model, logits: np.ndarray) -> float:
     """How far may the logits of two ways to compute the same lie apart?"""
-    return (0.1 if _computes_in_half(network) else 1e-3) * float(np.abs(logits).max())
+    return (0.1 if _computes_in_half(network) else 1e-3) * float(
+        np.max(np.abs(logits), where=np.isfinite(logits), initial=0)
+    )
 
 
 def _computes_in_half(layer: keras.Layer) -> bool:

@@ -10,6 +10,8 @@ from course_utils.checks import (
     check_count,
     check_dataset,
     check_image_shape,
+    check_images,
+    check_labels,
     check_noise_limit,
     check_seed,
     input_shape,
@@ -145,6 +147,8 @@ def with_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.Mode
     if noise_limit >= 0.5:
         raise ValueError(f"noise_limit must be below 0.5, or paper and ink can look alike, got {noise_limit}")
     stretch = 1 / (1 - 2 * noise_limit)
+    if network.name in ("stretch", "cut"):
+        raise ValueError(f"network must not be called {network.name!r}: a layer before it has that name")
     contrast = [layers.Rescaling(stretch, -noise_limit * stretch, name="stretch"), layers.ReLU(1, name="cut")]
     return keras.Sequential([keras.Input(shape), *contrast, network], name="with_contrast")
 
@@ -168,8 +172,9 @@ def copy_of(network: keras.Model, images: np.ndarray | None = None) -> keras.Mod
         try:
             with keras.saving.custom_object_scope(classes):
                 other = make(network)
-            # What a layer has computed from its weights, such as an adapted Normalization, a rebuilt one may lack.
-            if np.allclose(logits_of(network, images), logits_of(other, images), rtol=1e-3, atol=1e-3):
+            logits = np.asarray(logits_of(network, images))
+            near = 1e-3 * float(np.max(np.abs(logits), where=np.isfinite(logits), initial=0))
+            if np.allclose(logits, logits_of(other, images), rtol=0, atol=near, equal_nan=True):
                 return other
         except Exception:  # Keras says in many ways that it cannot rebuild a layer; the next way may know how
             continue
@@ -183,6 +188,9 @@ def copy_of(network: keras.Model, images: np.ndarray | None = None) -> keras.Mod
 def _rebuilt(network: keras.Model, **how: Any) -> keras.Model:
     other = keras.models.clone_model(network, **how)
     other.set_weights(network.get_weights())
+    for layer in _all_layers(other):
+        if hasattr(layer, "finalize_state"):  # it computes something from its weights, as an adapted Normalization
+            layer.finalize_state()
     return other
 
 
@@ -201,6 +209,13 @@ def _all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
         yield from _all_layers(layer)
 
 
+def _learnable(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images and labels to learn from, after a look at them."""
+    check_dataset(dataset)
+    images = check_images(dataset.train.images)
+    return images, check_labels(dataset.train.labels, images, len(dataset.class_names), "dataset.train.labels")
+
+
 def course_network(dataset: Dataset, seed: int) -> keras.Model:
     """Train the course's network as tutorial #12 does: 1,000 steps of 64 images drawn at random, Adam at 1e-4.
 
@@ -213,9 +228,8 @@ def course_network(dataset: Dataset, seed: int) -> keras.Model:
 
     Explained in notebook 02.
     """
-    check_dataset(dataset)
+    images, labels = _learnable(dataset)
     keras.utils.set_random_seed(check_seed(seed))
-    images, labels = dataset.train.images, dataset.train.labels
     network = convolutional_network(images.shape[1:], len(dataset.class_names))
     network.compile(
         optimizer=keras.optimizers.Adam(1e-4),
@@ -253,6 +267,8 @@ class TwoTierNetwork(keras.Model):
             check_built(one, name)
             if input_shape(one) is None:
                 raise ValueError(f"{name} must begin with a keras.Input, so that its shapes are known")
+            if not isinstance(one.output_shape, tuple) or len(one.output_shape) != 2:
+                raise ValueError(f"{name} must return logits (N, classes), got the shape {one.output_shape}")
         shapes = {(one.input_shape, one.output_shape) for one in (plain, *immune)}
         classes = plain.output_shape[-1]
         if len(immune) != classes or len(shapes) > 1:
@@ -348,10 +364,9 @@ def trained_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> kera
 
     Explained in exercise 08.
     """
-    check_dataset(dataset)
+    images, labels = _learnable(dataset)
     check_count(epochs, "epochs")
     keras.utils.set_random_seed(check_seed(seed))
-    images, labels = dataset.train.images, dataset.train.labels
     network = cifar_network(images.shape[1:], len(dataset.class_names))
     steps = epochs * math.ceil(len(images) / 128)
     rate = keras.optimizers.schedules.CosineDecay(

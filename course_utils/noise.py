@@ -71,6 +71,8 @@ class AdversarialNoise(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the noise, one image of zeros."""
+        if len(input_shape) != 4 or None in input_shape[1:]:
+            raise ValueError(f"noise needs images of one size, (N, H, W, C), got the shape {tuple(input_shape)}")
         self.noise = self.add_weight(
             name="noise",
             shape=tuple(input_shape[1:]),

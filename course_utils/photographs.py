@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from course_utils.checks import check_count
+from course_utils.checks import check_count, in_short
 from course_utils.cifar import impatience
 from course_utils.data import Dataset, Split, hash_of, in_data_folder, lies_at, read_file, stand_in_is_wanted
 
@@ -36,6 +36,9 @@ class Photographs:
         paths: their files.
         side: height and width in pixels. Of a photograph of another size the middle is taken.
 
+    Raises:
+        TypeError, ValueError: paths that are none, a side that cannot be.
+
     Explained in exercise 09.
     """
 
@@ -44,6 +47,9 @@ class Photographs:
     is_sliced_like_an_array = True  # for the checks, which know of no `Photographs`
 
     def __init__(self, paths: Sequence[Path], side: int = SIDE) -> None:
+        side = check_count(side, "side", 1, LARGEST_SIDE)
+        if not isinstance(paths, list | tuple | np.ndarray) or not all(isinstance(path, Path) for path in paths):
+            raise TypeError(f"paths must be a list of pathlib.Path, got {in_short(paths)}")
         self.paths, self.shape = np.array(paths, object), (len(paths), side, side, 3)
 
     def __len__(self) -> int:

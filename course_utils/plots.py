@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from course_utils.checks import as_array, check_count, check_number
+from course_utils.checks import LARGEST, as_array, check_count, check_number, in_short
 from course_utils.evaluation import NoiseReport
 
 import matplotlib.pyplot as plt
@@ -18,6 +18,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 CELL = 1.25  # inches, the width of one small picture
 # The ends of the scale are left unused: there red and blue are so dark that one can hardly tell them apart.
 STRONGEST = 1.25
+AT_MOST = 200  # pictures in one figure, which then takes some seconds
 LONG_TITLE = 10  # letters; a longer one goes into two lines
 COUNTS_UP_TO = 20  # classes; the squares of larger confusion matrices are too small for numbers
 
@@ -182,7 +183,7 @@ def plot_confusion(confusion: np.ndarray, class_names: Sequence[str] | None = No
     if max(map(len, names)) > 2:
         axis.tick_params(axis="x", rotation=90)
     axis.tick_params(labelsize=10 if counts else 6)
-    axis.set_title(caption, fontsize=10, loc="left", wrap=True)
+    axis.set_title(plain_text(caption), fontsize=10, loc="left", wrap=True)
     return figure
 
 
@@ -195,8 +196,8 @@ def _pictures(values: Any, name: str) -> np.ndarray:
         raise ValueError(
             f"{name} must have the shape (N, H, W, 1) or (N, H, W, 3), at least one of them, got {values.shape}"
         )
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} must not hold NaN or infinity")
+    if not np.abs(values).max() <= LARGEST:
+        raise ValueError(f"{name} must not hold NaN or infinity, or numbers beyond {LARGEST:g}")
     return values
 
 
@@ -207,10 +208,23 @@ def _names(classes: Any, count: int, class_names: Sequence[str] | None, name: st
         raise TypeError(f"{name} must be whole numbers, got {classes.dtype}")
     if classes.shape != (count,):
         raise ValueError(f"{name} must have the shape ({count},), one for each, got {classes.shape}")
-    last = np.iinfo(np.int64).max if class_names is None else len(class_names) - 1
+    names = None if class_names is None else _texts(class_names, "class_names")
+    last = np.iinfo(np.int64).max if names is None else len(names) - 1
     if classes.min() < -1 or classes.max() > last:
         raise ValueError(f"{name} must be classes from 0 to {last}, got {classes.min()} to {classes.max()}")
-    return ["?" if c < 0 else str(c) if class_names is None else str(class_names[c]) for c in classes]
+    return ["?" if c < 0 else str(c) if names is None else names[c] for c in classes]
+
+
+def _texts(values: Any, name: str) -> list[str]:
+    """Return words as matplotlib shows them: between two dollars it would look for a formula."""
+    if isinstance(values, dict | set) or not hasattr(values, "__len__") or not hasattr(values, "__getitem__"):
+        raise TypeError(f"{name} must be a list of texts, got {in_short(values)}")
+    return ["" if value is None else plain_text(value) for value in values]
+
+
+def plain_text(value: Any) -> str:
+    """Return a text as matplotlib shows it letter by letter."""
+    return str(value).replace("$", r"\$")
 
 
 def verdict(name: str, seen: str) -> str:
@@ -223,9 +237,13 @@ def _grid(
     count: int, columns: int, titles: Sequence[str] | None, caption: str, scale: float = 1.0
 ) -> tuple[Figure, np.ndarray]:
     """Lay out `count` bare axes in rows, with a title above each and a caption on top."""
-    if titles is not None and len(titles) != count:
+    if count > AT_MOST:
+        raise ValueError(
+            f"there is room for at most {AT_MOST} pictures, got {count}: show some, such as the first 36, [:36]"
+        )
+    titles = [""] * count if titles is None else _texts(titles, "titles")
+    if len(titles) != count:
         raise ValueError(f"titles must be one for each of the {count} pictures, got {len(titles)}")
-    titles = ["" if title is None else str(title) for title in titles or []]
     columns = min(columns, count)
     rows = -(-count // columns)
     size = (max(columns * CELL * scale, 3.2) + 0.5, rows * (CELL * scale + 0.2) + 0.35)
@@ -234,8 +252,8 @@ def _grid(
         axis.axis("off")
     for axis, title in zip(axes.flat, titles, strict=False):
         axis.set_title(title, fontsize=10 if len(title) <= LONG_TITLE + 5 else 7)
-    if caption:
-        figure.suptitle(caption, fontsize=10, x=0.01, ha="left")
+    if str(caption):
+        figure.suptitle(plain_text(caption), fontsize=10, x=0.01, ha="left")
     return figure, axes.flatten()
 
 
@@ -246,7 +264,7 @@ def draw_noise(axis: Axes, noise: np.ndarray, noise_limit: float, title: str) ->
         axis.imshow(_in_colour(noise, end))
     else:
         axis.imshow(noise[..., 0], cmap="RdBu_r", vmin=-end, vmax=end)
-    axis.set_title(title, fontsize=10, loc="left")
+    axis.set_title(plain_text(title), fontsize=10, loc="left")
     axis.axis("off")
 
 
@@ -267,6 +285,8 @@ def draw_images(axis: Axes, images: np.ndarray, titles: Sequence[str] | np.ndarr
         top, left = (place // columns) * (height + above) + above, (place % columns) * (width + beside)
         page[top : top + height, left : left + width] = image
         middle = left + width / 2
-        axis.text(middle, top - 1, title, ha="center", va="bottom", fontsize=7 if long else 9, linespacing=0.95)
+        axis.text(
+            middle, top - 1, plain_text(title), ha="center", va="bottom", fontsize=7 if long else 9, linespacing=0.95
+        )
     axis.imshow(page, cmap="gray_r", vmin=0, vmax=1)
     axis.axis("off")

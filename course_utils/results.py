@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+import types
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,8 @@ def claim(
         raise ValueError("claim needs low or high: without them it could not fail")
     if not low <= high:  # written so that NaN fails too
         raise ValueError(f"low must be at most high, got {in_short(low)} and {in_short(high)}")
+    if not (stand_in is None or isinstance(stand_in, bool | np.bool_)):
+        raise TypeError(f"stand_in must be True, False or None, got {in_short(stand_in)}")
     MEASURED.append((text, value))
     seeds = others(text, result)
     try:
@@ -221,15 +224,28 @@ def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
         inspect.signature(make).bind(dataset, seed)
         module = make.__module__
         code = _code_in_notebook(make) if module == "__main__" else inspect.getsource(sys.modules[module])
-    except (KeyError, OSError, TypeError):
+    except (KeyError, OSError, TypeError) as error:
+        if isinstance(error, UnknownPartError):
+            raise
         raise TypeError(
-            "make must be a function written as def make(dataset, seed), not within another one, and the code of all "
-            f"that it uses must be readable, since the network is known by it; got {in_short(make)}"
+            "make must be a function written as def make(dataset, seed), not within another one, and its code must "
+            f"be readable, since the network is known by it; got {in_short(make)}"
         ) from None
     if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
         raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
     settings = make.__qualname__, make.__defaults__, make.__kwdefaults__, dataset.fingerprint, seed, keras.__version__
     return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
+
+
+class UnknownPartError(TypeError):
+    """A function of a notebook uses something by which its network cannot be known."""
+
+    def __init__(self, name: str, thing: Any) -> None:
+        kind = "class" if isinstance(thing, type) else type(thing).__name__
+        super().__init__(
+            f"make uses {name!r}, a {kind} from another cell, by which the network cannot be known: make it within "
+            "the function, or let it be a function, a number, a text, or a list or dict of these"
+        )
 
 
 def _code_in_notebook(make: Callable[..., Any]) -> dict[str, str]:
@@ -238,14 +254,37 @@ def _code_in_notebook(make: Callable[..., Any]) -> dict[str, str]:
     left: dict[str, Any] = {make.__qualname__: make}
     while left:
         name, thing = left.popitem()
-        if isinstance(thing, int | float | str | tuple | list | dict):
-            found[name] = repr(thing)
-        elif getattr(thing, "__module__", "") == "__main__":
+        if inspect.isfunction(inspect.unwrap(thing)) and thing.__module__ == "__main__":
             function = inspect.unwrap(thing)
             found[name] = inspect.getsource(function)
-            used = inspect.getclosurevars(function).globals
-            left |= {other: used[other] for other in used if other not in found}
+            used = _names_in(function.__code__) & set(function.__globals__)
+            left |= {other: function.__globals__[other] for other in used if other not in found}
+        elif _is_plain(thing):
+            found[name] = repr(thing)
+        elif isinstance(thing, np.ndarray):
+            found[name] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
+        elif not inspect.ismodule(thing) and not (callable(thing) and _is_from_a_library(thing)):
+            raise UnknownPartError(name, thing)
     return dict(sorted(found.items()))
+
+
+def _is_from_a_library(thing: Any) -> bool:
+    return getattr(thing, "__module__", None) not in (None, "__main__", "functools")
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    """Return all global names that some code may use, also within functions and comprehensions inside it."""
+    inner = (_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    return set(code.co_names).union(*inner)
+
+
+def _is_plain(thing: Any) -> bool:
+    """Does its text tell all of a value?"""
+    if isinstance(thing, dict):
+        return all(map(_is_plain, (*thing.keys(), *thing.values())))
+    if isinstance(thing, list | tuple):
+        return all(map(_is_plain, thing))
+    return thing is None or isinstance(thing, bool | int | float | str | bytes | np.number)
 
 
 def finished_network(name: str) -> keras.Model:

@@ -17,7 +17,14 @@ from course_utils.checks import (
     check_stored_images,
     check_target_class,
 )
-from course_utils.gradients import NoGradientError, compiled, logits_of, mean_gradient, quick_pooling
+from course_utils.gradients import (
+    NoGradientError,
+    SteepGradientError,
+    compiled,
+    logits_of,
+    mean_gradient,
+    quick_pooling,
+)
 
 import keras
 import numpy as np
@@ -74,7 +81,7 @@ def find_image_noise(
         target_classes = np.full(len(images), check_target_class(target_classes, classes))
     targets = check_labels(target_classes, images, classes, name="target_classes")
     score = check_number(score, "score", 0, 1, "()")
-    step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, ends="(]")
+    step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, 1, "(]")
     max_steps, batch_size = check_count(max_steps, "max_steps"), check_count(batch_size, "batch_size")
     batch_size = min(batch_size, max(1, 2 * VALUES_AT_ONCE // images[0].size))
     at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size))
@@ -89,6 +96,8 @@ def find_image_noise(
             taken[part] += took
             if np.max(took) < steps:
                 break
+    if not np.isfinite(noise).all():
+        raise SteepGradientError
     if taken.any() and not noise.any():
         raise NoGradientError
     return noise, taken
@@ -176,6 +185,7 @@ def find_universal_noise(
     noise_limit = check_noise_limit(noise_limit)
     noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
     steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
+    check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
     restarts, chunk = (
         check_count(restarts, "restarts", 1, 1_000),
         None if chunk is None else check_count(chunk, "chunk"),
@@ -202,7 +212,7 @@ def find_universal_noise(
             best = losses.reshape(restarts, -1).argmin(axis=0)
             noise = noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(targets))]
     if not np.isfinite(noise).all():
-        raise ValueError("the search met NaN: the network's weights hold NaN or infinity")
+        raise SteepGradientError
     return noise
 
 

@@ -45,6 +45,7 @@ def fit(
     """
     steps, batch_size, seed = check_count(steps, "steps"), check_count(batch_size, "batch_size"), check_seed(seed)
     peak_learning_rate = check_number(peak_learning_rate, "peak_learning_rate", 0, ends="(]")
+    check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
     before = weights_before(training.network)
     rising = steps // 10
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -78,7 +79,10 @@ def weights_before(network: keras.Model) -> list[np.ndarray]:
 def check_learns(*numbers: Any) -> None:
     """Raise ValueError when a loss, weights or answers are no numbers any more."""
     if not all(np.isfinite(one).all() for one in numbers):
-        raise ValueError("the training ended in NaN or infinity: try a smaller peak_learning_rate, such as 1e-3")
+        raise ValueError(
+            "the training ended in NaN or infinity: try a smaller peak_learning_rate, such as 1e-3. Or is there a "
+            "layer such as sqrt or a division, which is infinitely steep where pixels are 0?"
+        )
 
 
 def check_trained(network: keras.Model, before: list[np.ndarray], images: np.ndarray) -> None:

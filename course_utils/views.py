@@ -20,7 +20,7 @@ from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
 from course_utils.gradients import compiled, logits_of
 from course_utils.noise import add_noise
-from course_utils.plots import View, draw_images, draw_noise, tile, verdict
+from course_utils.plots import View, draw_images, draw_noise, plain_text, tile, verdict
 from course_utils.search import find_image_noise, find_universal_noise
 
 import keras
@@ -105,7 +105,10 @@ def _by_name(networks: Any, dataset: Dataset) -> dict[str, keras.Model]:
     for name, network in by_name.items():
         check_built(network, f"the network {name!r}" if name else "network")
         check_dataset(dataset)
-        check_dataset(dataset, classes=check_network(network, check_images(dataset.test.images[:8], network)))
+        some = check_images(dataset.test.images[:8], network)
+        check_dataset(dataset, classes=check_network(network, some))
+        if some.shape[-1] not in (1, 3):
+            raise ValueError(f"images must be grey or in colour to be shown, got {some.shape[-1]} channels")
     return by_name
 
 
@@ -186,7 +189,7 @@ def view_image(
     if all_noise.ndim == 4 and len(all_noise):
         clean = np.broadcast_to(clean, (len(all_noise), *clean.shape[1:]))
     all_noise = check_noise(all_noise, clean, name="all_noise").reshape(clean.shape)
-    names = range(classes) if class_names is None else class_names
+    names = [str(place) for place in range(classes)] if class_names is None else [str(one) for one in class_names]
     if len(names) != classes:
         raise ValueError(f"class_names must be one for each of the {classes} classes, got {len(names)}")
     step = min(check_count(step, "step", 0), len(all_noise) - 1)
@@ -199,7 +202,7 @@ def view_image(
     draw_images(pair.add_axes((0.51, 0.24, 0.47, 0.6)), noisy[[step]], [f"seen as “{seen}”"], 1)
     axis = plot.add_axes((0.12, 0.13, 0.84, 0.76))
     for one, style in ((label, "s--"), (target_class, "o-")):
-        axis.plot(scores[: step + 1, one], style, markersize=4, label=f"score of “{names[one]}”")
+        axis.plot(scores[: step + 1, one], style, markersize=4, label=f"score of “{plain_text(names[one])}”")
     axis.set(xlim=(-0.5, max(len(all_noise), 2) - 0.5), ylim=(-0.04, 1.04))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title(f"step {step} of {len(all_noise) - 1}", fontsize=10)

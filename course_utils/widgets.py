@@ -95,21 +95,22 @@ def _limit_slider(noise_limit: float, least: float, most: float) -> ipywidgets.F
     noise_limit = check_noise_limit(noise_limit)
     small = noise_limit < least
     return ipywidgets.FloatSlider(
-        noise_limit, min=1 / 255 if small else least, max=max(most, noise_limit), step=1 / 255 if small else 0.01,
+        noise_limit, min=min(1 / 255, noise_limit) if small else least, max=max(most, noise_limit),
+        step=1 / 255 if small else 0.01,
         readout_format=".3f" if small else ".2f", description="noise_limit", continuous_update=False,
         tooltip="largest change of a pixel; 1 is the way from paper to ink", **WIDE,
     )  # fmt: skip
 
 
 def explore_noise(
-    networks: Networks, dataset: Dataset, target_class: int = 3, noise_limit: float = 0.35, seed: int = 0
+    networks: Networks, dataset: Dataset, target_class: int | None = None, noise_limit: float = 0.35, seed: int = 0
 ) -> Panel:
     """Search noise with sliders: limit, L2 weight, steps, and a menu for the class to aim at.
 
     Args:
         networks: one, or several by name, which are then shown side by side.
         dataset: as in `view_noise`.
-        target_class, noise_limit: what is shown first.
+        target_class, noise_limit: what is shown first; the class is 3 when left out, or the last one.
         seed: for every search.
 
     Returns:
@@ -118,7 +119,8 @@ def explore_noise(
     Explained in notebook 04.
     """
     check_dataset(dataset)
-    check_target_class(target_class, len(dataset.class_names))
+    classes = len(dataset.class_names)
+    target_class = min(3, classes - 1) if target_class is None else check_target_class(target_class, classes)
     check_seed(seed)
     targets = [*((f"to “{name}”", place) for place, name in enumerate(dataset.class_names)), (AWAY, AWAY)]
     mode = ipywidgets.ToggleButtons(
@@ -157,13 +159,15 @@ def explore_noise(
     return Panel(show, **controls)
 
 
-def explore_image(network: keras.Model, dataset: Dataset, target_class: int = 3, noise_limit: float = 0.35) -> Panel:
+def explore_image(
+    network: keras.Model, dataset: Dataset, target_class: int | None = None, noise_limit: float = 0.35
+) -> Panel:
     """Step through the search for one image with a play button: pick a digit and what it is to become.
 
     Args:
         network: takes float32 images in [0, 1] and returns logits.
         dataset: the first test image of each class can be picked.
-        target_class: what is aimed at first.
+        target_class: what is aimed at first; 3 when left out, or the last class.
         noise_limit: largest |noise| of a pixel, in (0, 1].
 
     Returns:
@@ -173,13 +177,15 @@ def explore_image(network: keras.Model, dataset: Dataset, target_class: int = 3,
     """
     check_dataset(dataset)
     check_noise_limit(noise_limit)
-    check_target_class(target_class, len(dataset.class_names))
+    classes = len(dataset.class_names)
+    target_class = min(3, classes - 1) if target_class is None else check_target_class(target_class, classes)
     images, labels = dataset.test.images, dataset.test.labels
-    classes = [(f"“{name}”", place) for place, name in enumerate(dataset.class_names)]
-    there = [(name, place) for name, place in classes if (labels == place).any()]
+    options = [(f"“{name}”", place) for place, name in enumerate(dataset.class_names)]
+    there = [(name, place) for name, place in options if (labels == place).any()]
     if not there:
         raise ValueError("dataset.test has no image of any of the classes")
-    first = 7 if 7 in labels else next(place for _, place in there)
+    places = [place for _, place in there]
+    first = 7 if 7 in places else places[0]
     play = ipywidgets.Play(min=0, max=25, interval=500, tooltip="step through the search")
     slider = ipywidgets.IntSlider(0, min=0, max=25, description="step", tooltip="steps done", **WIDE)
     ipywidgets.jslink((play, "value"), (slider, "value"))
@@ -198,7 +204,7 @@ def explore_image(network: keras.Model, dataset: Dataset, target_class: int = 3,
         show,
         digit=ipywidgets.Dropdown(options=there, value=first, description="digit", tooltip="true class", **WIDE),
         target_class=ipywidgets.Dropdown(
-            options=classes, value=target_class, description="target class", tooltip="what it is to become", **WIDE
+            options=options, value=target_class, description="target class", tooltip="what it is to become", **WIDE
         ),
         step=slider,
     )

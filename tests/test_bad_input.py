@@ -37,8 +37,15 @@ def network_of(*some, shape=SHAPE):
     return keras.Sequential([keras.Input(shape), *some])
 
 
+def with_root():
+    """A network that is infinitely steep where a pixel is 0."""
+    return network_of(layers.Lambda(lambda x: tf.sqrt(x - tf.reduce_min(x, axis=(1, 2, 3), keepdims=True))), *tail())
+
+
 NETWORK = network_of(*tail())
+DOTS = np.random.default_rng(0).uniform(size=(20, 1, 1, 1)).astype(np.float32)
 DATASET = Dataset(*(Split(IMAGES, LABELS) for _ in range(3)), NAMES, "a test", True, "a test")
+DATASET_OF_DOTS = Dataset(*(Split(DOTS, LABELS) for _ in range(3)), NAMES, "dots", True, "dots")
 
 
 class Quickstart(keras.Model):
@@ -52,6 +59,13 @@ class Quickstart(keras.Model):
         for step in self.steps:
             images = step(images)
         return images
+
+
+class OwnSoftmax(Quickstart):
+    """The same, with a softmax that no layer tells of."""
+
+    def call(self, images):
+        return tf.nn.softmax(super().call(images))
 
 
 class Random(layers.Layer):
@@ -170,7 +184,23 @@ TAKEN_NETWORKS = {
     "a class in a shell": lambda: network_of(Quickstart()),
     "five classes": lambda: network_of(*tail(5)),
 }
+REFUSED_NETWORKS |= {
+    "softmax of TensorFlow": lambda: network_of(*tail(3, tf.nn.softmax)),
+    "sigmoid of TensorFlow": lambda: network_of(*tail(3, tf.nn.sigmoid)),
+    "softmax in a lambda": lambda: network_of(*tail(3, lambda x: keras.ops.softmax(x))),
+    "softmax as an operation": lambda: functional(keras.ops.softmax),
+    "softmax as a layer": lambda: network_of(*tail(), layers.Softmax()),
+    "sigmoid as a layer": lambda: network_of(*tail(), layers.Activation("sigmoid")),
+    "softmax in a class": lambda: called(OwnSoftmax()),
+}
+TAKEN_NETWORKS |= {  # small numbers that are no probabilities
+    "averages of relu": lambda: network_of(layers.Conv2D(3, 3, activation="relu"), layers.GlobalAveragePooling2D()),
+    "relu at the end": lambda: network_of(*tail(3, "relu", kernel_initializer="ones")),
+    "relu of TensorFlow within": lambda: network_of(layers.Conv2D(3, 3, activation=tf.nn.relu), *tail()),
+}
 REFUSED_IMAGES = {
+    "masked": np.ma.masked_less(IMAGES, 0.5),
+    "a hair above 1": IMAGES + np.float32(1e-3),
     "None": None,
     "text": "images",
     "a number": 3,
@@ -224,6 +254,8 @@ REFUSED_NUMBERS = {
     "an array": np.array([1, 2]),
     "explosive": Explosive(),
     "complex": 1j,
+    "far too large": 10**400,
+    "more digits than Python shows": 10**5000,
 }
 REFUSED_DATASETS = {
     "None": None,
@@ -417,6 +449,45 @@ OTHERS = {
         {"dataset": Dataset(*(Split(IMAGES[:0], LABELS[:0]),) * 3, NAMES, "", True, "")},
     ),
     "digits for CIFAR-10's networks": ("cifar_networks", {}),
+    "softmax for whole images": ("find_universal_noise", {"network": network_of(*tail(3, tf.nn.softmax))}),
+    "too small for float32": ("find_universal_noise", {"noise_limit": 1e-40}),
+    "noise a little beyond": ("evaluate_noise", {"noise": np.full(SHAPE, 0.350002, np.float32)}),
+    "noise beyond a tiny limit": ("evaluate_noise", {"noise": np.full(SHAPE, 9e-6, np.float32), "noise_limit": 1e-6}),
+    "a step beyond float32": ("find_image_noise", {"step_size": 1e39}),
+    "a gradient that is infinite": ("find_image_noise", {"network": with_root()}),
+    "and for all images": ("find_universal_noise", {"network": with_root()}),
+    "and in training": ("train_on_worst_noise", {"network": with_root()}),
+    "more than memory holds": ("find_universal_noise", {"steps": 10**6, "batch_size": 10**6}),
+    "more pictures than one looks at": (
+        "plot_images",
+        {"images": np.zeros((300, 4, 4, 1)), "labels": None, "predictions": None},
+    ),
+    "names as a set": ("plot_images", {"class_names": {"a", "b", "c"}}),
+    "names as a number": ("plot_images", {"class_names": 3}),
+    "titles as a generator": ("plot_images", {"titles": (str(n) for n in range(20))}),
+    "numbers beyond float32": ("plot_noise", {"noise": NOISE.astype(float) * 1e308}),
+    "labels nobody knows": (
+        "course_network",
+        {"dataset": Dataset(*(Split(IMAGES, LABELS * 0 - 1),) * 3, NAMES, "", True, "")},
+    ),
+    "bytes to learn from": (
+        "course_network",
+        {"dataset": Dataset(*(Split(IMAGES * 255, LABELS),) * 3, NAMES, "", True, "")},
+    ),
+    "nothing to learn from": (
+        "course_network",
+        {"dataset": Dataset(*(Split(IMAGES[:0], LABELS[:0]),) * 3, NAMES, "", True, "")},
+    ),
+    "an image of one pixel": (
+        "reattack",
+        {"network": network_of(*tail(), shape=(1, 1, 1)), "dataset": DATASET_OF_DOTS},
+    ),
+    "tiers of images": ("TwoTierNetwork", {"plain": network_of(layers.Conv2D(3, 1))}),
+    "tiers of two outputs": ("TwoTierNetwork", {"plain": functional(lambda logits: [logits, logits])}),
+    "contrast for a network called cut": (
+        "with_contrast",
+        {"network": keras.Sequential([keras.Input(SHAPE), *tail()], name="cut")},
+    ),
     "too few labels": ("plot_images", {"labels": LABELS[:2]}),
     "too few predictions": ("plot_images", {"predictions": LABELS[:2]}),
     "too few titles": ("plot_images", {"titles": ["one"]}),

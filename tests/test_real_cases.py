@@ -431,3 +431,78 @@ def test_layers_that_are_random_in_training_are_not_so_in_any_measure(train, tes
     assert (
         view_image(network, test[0][0], 7, 3, steps, 2).lines == view_image(quiet, test[0][0], 7, 3, steps, 2).lines
     )
+
+
+@pytest.mark.parametrize("shape", [(28, 8, 1), (3, 3, 1), (4, 9, 1), (2, 40, 3)])
+def test_images_of_any_shape_are_attacked_to_the_end(shape):
+    images = np.random.default_rng(0).uniform(size=(30, *shape)).astype(np.float32)
+    network = keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(3)])
+    labels = np.arange(30) % 3
+    data = Dataset(*(Split(images, labels) for _ in range(3)), ("a", "b", "c"), "", True, "")
+    report = reattack(network, data, 0.3, seed=2**32 - 1)
+    assert report.worst_accuracy <= report.clean_accuracy
+    assert "single images, no gradients" in report.by_attack
+
+
+def test_a_copy_keeps_what_was_adapted_even_where_no_logit_shows_it_yet(train, tmp_path):
+    scale = layers.Normalization(axis=None)
+    scale.adapt(train[0] * 0.1 + 0.3)
+    last = layers.Dense(10, kernel_initializer="zeros")
+    network = keras.Sequential([keras.Input((14, 14, 1)), scale, layers.Flatten(), last])
+    trained = train_on_worst_noise(network, *train, 0.05, steps=10)
+    np.testing.assert_allclose(trained.layers[0](train[0][:5]), scale(train[0][:5]), atol=1e-4)
+    trained.save(tmp_path / "trained.keras")
+    again = keras.saving.load_model(tmp_path / "trained.keras")
+    np.testing.assert_allclose(again(train[0][:5]), trained(train[0][:5]), atol=1e-4)
+
+
+def test_what_overflows_proves_nothing():
+    network = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1, activation="relu"), layers.Dense(2)]
+    )
+    network.layers[1].set_weights([np.full((16, 1), 3e37, np.float32), np.array([-2e37], np.float32)])
+    network.layers[2].set_weights([np.array([[0.0, 1.0]]), np.array([1.5, 0.0])])
+    images = np.zeros((4, 4, 4, 1), np.float32)
+    assert np.asarray(network(images + 0.2)).argmax(axis=1).tolist() == [1] * 4
+    assert not certified_images(network, images, [0] * 4, 1.0).any()
+
+
+def test_a_relu_of_tensorflow_is_a_relu(test):
+    ours, theirs = (
+        keras.Sequential([keras.Input((14, 14, 1)), layers.Flatten(), layers.Dense(20, relu), layers.Dense(10)])
+        for relu in ("relu", tf.nn.relu)
+    )
+    theirs.set_weights(ours.get_weights())
+    assert certified_accuracy(ours, *test, 0.001) == certified_accuracy(theirs, *test, 0.001)
+
+
+def test_a_setting_that_the_first_images_do_not_show_is_seen_all_the_same(test):
+    images = test[0][:40].copy()
+    images[:8] *= 0.4
+    network = keras.Sequential(
+        [keras.Input((14, 14, 1)), layers.ReLU(max_value=1.0), layers.Flatten(), layers.Dense(10)]
+    )
+    seen = classes_seen(network, images)
+    evaluate_noise(network, images, seen, NOTHING, None)
+    network.layers[0].max_value = 0.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert evaluate_noise(network, images, seen, NOTHING, None).accuracy == accuracy(network, images, seen)
+    assert np.any(classes_seen(network, images) != seen)
+
+
+def test_words_between_dollars_are_shown_letter_by_letter(digits):
+    names = ("$x_$", "$\\frac$", *"cdefghij")
+    figure = plot_images(digits.test.images[:3], [0, 1, 2], class_names=names, caption="costs 3$ to 4$")
+    figure.savefig(io.BytesIO(), format="png")
+    plot_confusion(np.eye(10, dtype=int), names).savefig(io.BytesIO(), format="png")
+    plt.close("all")
+
+
+def test_trainings_within_a_strategy_are_told_to_leave_it(train):
+    network = linear_network((14, 14, 1))
+    with (
+        tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
+        pytest.raises(ValueError, match=r"outside strategy.scope"),
+    ):
+        train_on_worst_noise(network, *train, steps=2)
