@@ -440,8 +440,8 @@ def test_images_of_any_shape_are_attacked_to_the_end(shape):
     labels = np.arange(30) % 3
     data = Dataset(*(Split(images, labels) for _ in range(3)), ("a", "b", "c"), "", True, "")
     report = reattack(network, data, 0.3, seed=2**32 - 1)
-    assert report.worst_accuracy <= report.clean_accuracy
-    assert "single images, no gradients" in report.by_attack
+    assert len(report.all_noise) == 3
+    assert {"single images, no gradients", "single images, from grey"} <= set(report.by_attack)
 
 
 def test_a_copy_keeps_what_was_adapted_even_where_no_logit_shows_it_yet(train, tmp_path):
