@@ -250,8 +250,9 @@ def _grid(
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat:
         axis.axis("off")
+    long = any(len(line) > LONG_TITLE + 5 for title in titles for line in title.splitlines())
     for axis, title in zip(axes.flat, titles, strict=False):
-        axis.set_title(title, fontsize=10 if len(title) <= LONG_TITLE + 5 else 7)
+        axis.set_title(title, fontsize=8 if long else 10)
     if str(caption):
         figure.suptitle(plain_text(caption), fontsize=10, x=0.01, ha="left")
     return figure, axes.flatten()
