@@ -22,13 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
     BROWSER_TIMES.unlink(missing_ok=True)
     config.stash_cache = tempfile.mkdtemp(prefix="course-cache-")
     os.environ["COURSE_CACHE_DIR"] = config.stash_cache
-    for name in (
-        "MAKEFLAGS",
-        "MAKELEVEL",
-        "MFLAGS",
-        "MAKEOVERRIDES",
-    ):  # so that a make in a test is not a part of ours
-        os.environ.pop(name, None)
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+        os.environ.pop(name, None)  # a make in a test is no part of the one that runs the tests
     if config.getoption("numprocesses", None):
         os.environ.update(ONE_THREAD)
 

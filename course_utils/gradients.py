@@ -103,9 +103,12 @@ def _logits_function(network: keras.Model, image_shape: tuple[int, ...]) -> Call
 
 def _rounding(network: keras.Model, logits: np.ndarray) -> float:
     """How far may the logits of two ways to compute the same lie apart?"""
-    return (0.1 if _computes_in_half(network) else 1e-3) * float(
-        np.max(np.abs(logits), where=np.isfinite(logits), initial=0)
-    )
+    return (0.1 if _computes_in_half(network) else 1e-3) * largest_finite(logits)
+
+
+def largest_finite(logits: np.ndarray) -> float:
+    """Return the largest |logit|; infinity and NaN are left out."""
+    return float(np.max(np.abs(logits), where=np.isfinite(logits), initial=0))
 
 
 def _computes_in_half(layer: keras.Layer) -> bool:

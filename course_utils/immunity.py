@@ -96,13 +96,13 @@ def immunise_in_turn(
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 05.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    network, classes = _copy_to_train(network, images)
-    targets = [check_target_class(target, classes) for target in _listed(target_classes, classes)]
     rounds, seed = check_count(rounds, "rounds", 1, 1_000), check_seed(seed)
     noise_steps = check_count(noise_steps, "noise_steps", 0)
     training_steps = check_count(training_steps, "training_steps", 0)
     if not (watch is None or callable(watch)):
         raise TypeError(f"watch must be a function, got {in_short(watch)}")
+    network, classes = _copy_to_train(network, images)
+    targets = [check_target_class(target, classes) for target in _listed(target_classes, classes)]
     before = weights_before(network)
     layer = AdversarialNoise(noise_limit, l2_weight=0.02)
     attack = keras.Sequential([keras.Input(images.shape[1:]), layer, network])

@@ -17,7 +17,7 @@ from course_utils.checks import (
     input_shape,
 )
 from course_utils.data import Dataset
-from course_utils.gradients import logits_of
+from course_utils.gradients import largest_finite, logits_of
 
 import keras
 import numpy as np
@@ -173,7 +173,7 @@ def copy_of(network: keras.Model, images: np.ndarray | None = None) -> keras.Mod
             with keras.saving.custom_object_scope(classes):
                 other = make(network)
             logits = np.asarray(logits_of(network, images))
-            near = 1e-3 * float(np.max(np.abs(logits), where=np.isfinite(logits), initial=0))
+            near = 1e-3 * largest_finite(logits)
             if np.allclose(logits, logits_of(other, images), rtol=0, atol=near, equal_nan=True):
                 return other
         except Exception:  # Keras says in many ways that it cannot rebuild a layer; the next way may know how
