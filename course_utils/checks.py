@@ -346,11 +346,16 @@ def check_logits(outputs: Any, only_sums: bool = False) -> None:
     """Raise ValueError when what a network returned looks like probabilities instead of logits, or holds NaN."""
     outputs = np.asarray(outputs)
     check_finite(outputs)
-    if outputs.min() < 0:
-        return
-    in_range = not only_sums and 0 < outputs.max() <= 1 + 1e-3  # all of them 0: a linear network before its training
-    if in_range or np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+    if look_like_probabilities(outputs, only_sums):
         raise ValueError(PROBABILITIES_RECIPE)
+
+
+def look_like_probabilities(outputs: np.ndarray, only_sums: bool) -> bool:
+    """Are these rows that sum to 1, or, unless only sums count, numbers from 0 to 1 throughout?"""
+    if outputs.size == 0 or outputs.min() < 0:
+        return False
+    in_range = not only_sums and 0 < outputs.max() <= 1 + 1e-3  # all of them 0: a linear network before its training
+    return bool(in_range or np.allclose(outputs.sum(axis=1), 1, atol=1e-3))
 
 
 def check_finite(logits: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from course_utils.checks import as_array, check_count
+from course_utils.checks import as_array, check_count, look_like_probabilities
 from course_utils.cifar import CLASSES, impatience
 from course_utils.data import in_data_folder, read_file, stand_in_is_wanted
 from course_utils.networks import InTrainingOnly
@@ -125,7 +125,7 @@ def decode_predictions(logits: Any, top: int = 5) -> list[list[tuple[str, float]
     top = check_count(top, "top", 1, len(classes))
     if not np.isfinite(logits).all():
         raise ValueError("logits must not hold NaN or infinity")
-    if len(logits) and logits.min() >= 0 and np.allclose(logits.sum(axis=1), 1, atol=1e-3):
+    if look_like_probabilities(logits, only_sums=True):
         raise ValueError("logits must not be probabilities: build the network without its last softmax")
     scores = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     highest = np.argsort(-scores)[:, :top]
