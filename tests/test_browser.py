@@ -227,8 +227,9 @@ def test_one_image_step_by_step(page, lab):
     assert "score of “9”" in explorer.numbers
     explorer.after(lambda: explorer.panel.locator("button").first.click())  # play
     explorer.panel.get_by_text("Step 2 of").wait_for()
-    explorer.after(lambda: explorer.panel.locator("select").first.select_option("“4”"))
-    assert "score of “4”" in explorer.numbers
+    # It goes on playing: a new picture may still be of the step before, so the words are waited for.
+    explorer.panel.locator("select").first.select_option("“4”")
+    explorer.panel.get_by_text("score of “4”").wait_for()
 
 
 @pytest.mark.usefixtures("kernel_of_its_own")
