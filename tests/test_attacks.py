@@ -41,7 +41,9 @@ def test_every_attack_is_reported_the_strongest_first(reports):
         values = list(report.by_attack.values())
         assert values == sorted(values)
         assert report.worst_accuracy <= report.mean_accuracy <= report.clean_accuracy
-        assert report.single_image_accuracy <= min(values[0], report.by_attack["single images, margin"])
+        single = [accuracy for name, accuracy in report.by_attack.items() if name.startswith("single")]
+        assert report.single_image_accuracy <= min(single)
+        assert report.explained_by_gradients > 0.95
         assert report.all_noise.shape == (10, 14, 14, 1)
         assert np.abs(report.all_noise).max() <= LIMIT + 1e-6
         assert report.believable
@@ -67,8 +69,29 @@ def test_a_network_that_hides_its_gradients_does_not_pass_for_immune(digits, pla
     report = reattack(hidden, digits, LIMIT, other_network=plain_network)
     assert report.by_attack["single images, cross-entropy"] > 0.9  # gradients see nothing
     assert not report.believable  # and the check at limit 1 tells
-    assert report.by_attack["single images, no gradients"] < 0.85  # the attack without them does see something
+    assert report.explained_by_gradients == 0
+    assert (
+        report.single_image_accuracy <= report.by_attack["single images, no gradients"] < 0.85
+    )  # it does see something
     assert report.worst_accuracy == report.by_attack["universal, from another network"] < 0.6
+
+
+def test_images_that_an_attack_never_looked_at_do_not_stand(digits, plain_network, monkeypatch):
+    settings = {**vars(attacks.STRENGTHS["quick"]), "square_images": 20}
+    monkeypatch.setitem(attacks.STRENGTHS, "quick", attacks._Strength(**settings))
+    monkeypatch.setattr(attacks._Attacks, "descend", lambda self, images, labels, margin: np.ones(len(images), bool))
+    monkeypatch.setattr(
+        attacks._Attacks, "descend_from_grey", lambda self, images, labels: np.ones(len(images), bool)
+    )
+    monkeypatch.setattr(attacks._Attacks, "square", lambda self, images, labels: np.arange(len(images)) < 2)
+    assert reattack(plain_network, digits, LIMIT).single_image_accuracy == 0.1
+
+
+def test_a_network_that_always_answers_the_same_has_nothing_to_explain(digits):
+    network = keras.Sequential([keras.Input((14, 14, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    network.layers[-1].set_weights([np.zeros((196, 10)), np.arange(10)])
+    attack = attacks._Attacks(network, digits, LIMIT, attacks.STRENGTHS["quick"], 0)
+    assert attack.explained_by_gradients() == 1.0
 
 
 def test_more_restarts_and_steps_never_weaken_it(digits, immune_network, monkeypatch):
