@@ -3,13 +3,17 @@
 What is asked, and how an answer is measured, stands in `questions`. Nothing here raises at the reader.
 """
 
+import dis
+import itertools
 import math
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from course_utils.checks import in_short
 from course_utils.results import MEASURED
 from course_utils.stored import band, limits_in_words, measured_before
 
@@ -19,8 +23,15 @@ import numpy as np
 SOLUTIONS = Path(__file__).parent.parent / "exercises" / "solutions"
 
 
+HERE = str(Path(__file__).parent)
+
+
 class NotAttempted(Exception):
-    """Raised by a measure that finds nothing to measure."""
+    """Raised when there is nothing to measure yet."""
+
+
+class StillMissing(Exception):
+    """Raised when a measure comes to a part of the answer that is not there yet."""
 
 
 @dataclass(frozen=True)
@@ -105,23 +116,56 @@ class Outcome:
         return self.text
 
 
+@dataclass(frozen=True)
+class Part:
+    """One part of an answer.
+
+    Attributes:
+        take: takes what the reader gave, and the part's name; returns it as the measure needs it, or raises
+            ValueError or TypeError with a sentence.
+        question: the number of the earlier question that asks for it; 0 when this one does.
+    """
+
+    take: Callable[[Any, str], Any]
+    question: int = 0
+
+
+class Answer(SimpleNamespace):
+    """The parts of an answer by name, each taken as what it must be. Using one that is not there ends the check."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Say that this part is missing: it is called for what is not there only."""
+        raise StillMissing(name)
+
+
 class Question:
     """One question of an exercise.
 
     Args:
         exercise: the name of the exercise's notebook, such as "04_target_1".
         number: of the question within it, from 1.
-        measure: takes the answer and yields a `Finding` for each thing that it measures. The first one that does
+        measure: takes an `Answer` and yields a `Finding` for each thing that it measures. The first one that does
             not hold ends the check.
         hints: from a nudge to nearly all.
+        parts: what the answer consists of, by name, in order.
+        seconds: how long a check takes on 2 cores, about; 0 when it is hardly noticed.
 
     Explained in exercise 01.
     """
 
     def __init__(
-        self, exercise: str, number: int, measure: Callable[[Any], Iterator[Finding]], hints: Sequence[str]
+        self,
+        exercise: str,
+        number: int,
+        measure: Callable[[Any], Iterator[Finding]],
+        hints: Sequence[str],
+        parts: Mapping[str, Part],
+        seconds: int = 0,
     ) -> None:
         self.exercise, self.number, self.measure, self.hints = exercise, number, measure, hints
+        self.parts, self.seconds = dict(parts), seconds
+        self.earlier: Sequence[Question] = ()  # the questions before this one
+        self.given: dict[str, Any] = {}  # the parts of the last answer, as they were given
         self.prediction = ""
         self.hints_given = 0
         self.asked_for_the_solution = False
@@ -144,7 +188,8 @@ class Question:
         """Measure an answer, and say whether it is what was asked for.
 
         Args:
-            answer: what the question asks for; None or ... when there is none yet.
+            answer: what the question asks for; None or ... when there is none yet. A part that an earlier question
+                asks for may be left out: it is taken from the last check of that question.
 
         Returns:
             An `Outcome`; `reached` of this question keeps whether it was reached. Whatever the answer is, nothing is
@@ -156,19 +201,83 @@ class Question:
             return outcome
         return Outcome(outcome.state, f"{outcome.text}\n  You expected: {self.prediction}")
 
-    def _outcome(self, answer: Any) -> Outcome:
-        findings = []
+    def _outcome(self, given: Any) -> Outcome:
+        findings: list[Finding] = []
         try:
-            for finding in self.measure(answered(answer)):
-                findings.append(finding)
+            answer = self._answer(given)
+            if self.seconds:
+                print(f"Measuring takes about {self.seconds} seconds.")
+            for finding in self.measure(answer):
                 if not finding.holds:
-                    return Outcome("not yet", f"✗ Not yet. {finding}\n  {finding.reason}")
+                    return _not_yet(f"{finding}\n  {finding.reason}", findings)
+                findings.append(finding)
         except NotAttempted:
             return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
+        except StillMissing as missing:
+            return _not_yet(f"`{missing}` is still missing.", findings)
         except Exception as error:  # whatever a reader's code may do
-            return Outcome("not yet", f"✗ Not yet. It cannot be measured: {in_words(error)}")
+            return _not_yet(f"It cannot be measured: {in_words(error)}", findings)
         MEASURED.extend((f"{self.number}: {finding.text}", np.asarray(finding.value).item()) for finding in findings)
         return Outcome("reached", "✓ Reached. " + "\n  ".join(map(self._beside_ours, findings)))
+
+    def _answer(self, given: Any) -> Answer:
+        """Sort out the parts of an answer: their number, where each comes from, and what each must be.
+
+        Raises:
+            NotAttempted: nothing is there of what this question asks for.
+            ValueError, TypeError: a part is not what it must be, or an earlier question comes first.
+        """
+        own = [name for name, part in self.parts.items() if not part.question]
+        found = {name: value for name, value in self._by_name(given, own).items() if not is_empty(value)}
+        if not set(own) & set(found):
+            raise NotAttempted
+        for name, part in self.parts.items():
+            if part.question and name not in found:
+                before = self.earlier[part.question - 1].given
+                if name not in before:
+                    first = f"answer question {part.question} first, and run its check"
+                    raise ValueError(f"{first}: its `{name}` is used here")
+                found[name] = before[name]
+        self.given = found
+        try:
+            return self._taken(found)
+        except (TypeError, ValueError):
+            for order in itertools.permutations(found.values()):
+                if self._fits(dict(zip(found, order, strict=True))):
+                    raise ValueError(f"its parts are in another order: it must be {self._form}") from None
+            raise
+
+    def _by_name(self, given: Any, own: Sequence[str]) -> dict[str, Any]:
+        """Tell which value is which part."""
+        names = list(self.parts)
+        several = isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1)
+        values = list(given) if several else [given]
+        if len(names) == 1:
+            return {names[0]: values[0] if isinstance(given, tuple) and len(values) == 1 else given}
+        if several and len(values) == len(names):
+            return dict(zip(names, values, strict=True))
+        if len(own) == 1:
+            return {own[0]: given}
+        if is_empty(given):
+            return {}
+        if len(values) == len(own):
+            return dict(zip(own, values, strict=True))
+        raise ValueError(f"your answer must be {self._form}, got {in_short(given)}")
+
+    @property
+    def _form(self) -> str:
+        """How the answer is to be given."""
+        return f"({', '.join(self.parts)})" if len(self.parts) > 1 else next(iter(self.parts))
+
+    def _taken(self, values: Mapping[str, Any]) -> Answer:
+        return Answer(**{name: self.parts[name].take(value, name) for name, value in values.items()})
+
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        try:
+            self._taken(values)
+        except Exception:  # it is only asked whether
+            return False
+        return True
 
     def _beside_ours(self, finding: Finding) -> str:
         """Add to what was measured what the course's own solution gave, where several seeds are known."""
@@ -193,7 +302,8 @@ class Question:
         if not self.asked_for_the_solution:
             self.asked_for_the_solution = True
             left = len(self.hints) - self.hints_given
-            print(f"Sure? There are {left} hints that you have not seen. Call solution() once more to see it.")
+            hints = f"There {'is a hint' if left == 1 else f'are {left} hints'} that you have not seen. "
+            print(f"Sure? {hints if left else ''}Call solution() once more to see it.")
             return
         path, wanted = SOLUTIONS / f"{self.exercise}.ipynb", {"solution", f"question-{self.number}"}
         try:
@@ -204,30 +314,45 @@ class Question:
             print(f"{path.name} {state} in exercises/solutions: 'git checkout exercises/solutions' fetches it again.")
 
 
+def _not_yet(text: str, held: Sequence[Finding]) -> Outcome:
+    """Say what does not hold, and below it what did."""
+    return Outcome("not yet", "\n  ".join([f"✗ Not yet. {text}", *(f"✓ {finding}" for finding in held)]))
+
+
 def is_empty(answer: Any) -> bool:
-    """Is this no answer at all: None, ..., an empty text, or a collection of nothing else?"""
+    """Is this no answer at all: None, ..., an empty text, a function without a body, or a collection of these?"""
     if isinstance(answer, str):
         return not answer.strip()
     if isinstance(answer, dict):
         answer = list(answer.values())
     if isinstance(answer, list | tuple):
         return all(map(is_empty, answer))
-    return answer is None or answer is ...
+    return answer is None or answer is ... or _has_no_body(answer)
 
 
-def answered(value: Any) -> Any:
-    """Return an answer, or what a reader's function gave back, unless that is nothing.
+def _has_no_body(function: Any) -> bool:
+    """Is this a function that does nothing, such as `def search(steps): ...`?"""
+    code = getattr(function, "__code__", None)
+    if code is None or not hasattr(code, "co_code"):
+        return False
+    names = {step.opname for step in dis.get_instructions(code)}
+    returned = [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    return names <= {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"} and returned == [None]
+
+
+def given_back(value: Any, function: str) -> Any:
+    """Return what a reader's function gave back, unless that is nothing.
 
     Raises:
-        NotAttempted: it is nothing.
+        ValueError: it is nothing.
     """
     if is_empty(value):
-        raise NotAttempted("there is nothing to measure yet")
+        raise ValueError(f"your function {function} gives nothing back: does it end with `return`?")
     return value
 
 
 def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Return an answer as numbers of this shape, float32.
+    """Return an answer as numbers of this shape, float32; leading axes of 1 too many are left out.
 
     Raises:
         ValueError: it is something else, or holds NaN or infinity.
@@ -235,7 +360,12 @@ def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
     try:
         array = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be numbers, got {type(value).__name__}") from None
+        ragged = " of one length in each row" if isinstance(value, list | tuple) else ""
+        raise ValueError(f"{name} must be numbers{ragged}, got {in_short(value)}") from None
+    while array.ndim > len(shape) and array.shape[0] == 1:
+        array = array[0]
+    if shape[-1:] == (1,) and array.shape == shape[:-1]:
+        array = array[..., None]
     if array.shape != shape:
         raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
     if not np.isfinite(array).all():
@@ -244,7 +374,10 @@ def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
 
 
 def in_words(error: Exception) -> str:
-    """Say what happened, and in which line of the reader's own."""
-    text = f"{error} ({type(error).__name__})" if str(error) else type(error).__name__
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if "ipykernel" in frame.filename]
+    """Say what happened, and in which line of the reader's own. What the course itself says needs no Python name."""
+    frames = traceback.extract_tb(error.__traceback__)
+    said_here = frames and frames[-1].filename.startswith(HERE) and (frames[-1].line or "").startswith("raise ")
+    name = type(error).__name__
+    text = str(error) if said_here else f"{error} ({name})" if str(error) else name
+    lines = [frame for frame in frames if "ipykernel" in frame.filename]
     return f"{text}, in line {lines[-1].lineno} of your cell: {lines[-1].line}" if lines else text

@@ -1,18 +1,19 @@
-"""The questions of the exercises: how they are entered, and what their measures share.
+"""The questions of the exercises: how they are entered, what answers consist of, and what their measures share.
 
 A measure yields one finding after another. Nobody's own numbers are believed: noise is measured again on test images,
-a function is called, a table recomputed.
+a function is called, cells of a table, drawn anew for each check, are measured.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from course_utils.checks import in_short
 from course_utils.data import load_mnist, using_stand_in
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
-from course_utils.feedback import Finding, Question, as_array, at_least, at_most
-from course_utils.networks import course_network
+from course_utils.feedback import Answer, Finding, Part, Question, as_array, at_least, at_most, is_empty
+from course_utils.networks import copy_of, course_network
 from course_utils.noise import add_noise
 from course_utils.results import chosen_seed, kept_network
 from course_utils.search import find_universal_noise
@@ -25,12 +26,16 @@ MEASURED = 1_000  # test images that a check looks at
 AGAIN = "We have measured it anew: our own value lies in that range."
 OVER_THE_LIMIT = "Clip the noise to ± noise_limit after every step."
 
-Measure = Callable[[Any], Iterator[Finding]]
-EXERCISES: dict[str, list[tuple[Measure, tuple[str, ...]]]] = {}
+Take = Callable[[Any, str], Any]
+Measure = Callable[[Answer], Iterator[Finding]]
+Entry = tuple[Measure, tuple[str, ...], int, dict[str, Take | int]]
+EXERCISES: dict[str, list[Entry]] = {}
 
 
 def questions(exercise: str) -> list[Question]:
     """Return the questions of an exercise, in order.
+
+    A second call returns the same ones: what was predicted and answered is kept until the kernel stops.
 
     Args:
         exercise: the name of its notebook, such as "01_steps".
@@ -48,22 +53,143 @@ def questions(exercise: str) -> list[Question]:
         raise TypeError(f"exercise must be the name of one, such as '01_steps', got {in_short(exercise)}")
     if exercise not in EXERCISES:
         raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(sorted(EXERCISES))}")
-    return [Question(exercise, number, *entry) for number, entry in enumerate(EXERCISES[exercise], start=1)]
+    return list(_questions(exercise))
 
 
-def question(exercise: str, *hints: str) -> Callable[[Measure], Measure]:
-    """Enter a measure as the next question of an exercise."""
+@functools.lru_cache
+def _questions(exercise: str) -> list[Question]:
+    found: list[Question] = []
+    for number, (measure, hints, seconds, entered) in enumerate(EXERCISES[exercise], start=1):
+        parts = {
+            name: Part(found[take - 1].parts[name].take, take) if isinstance(take, int) else Part(take)
+            for name, take in entered.items()
+        }
+        found.append(Question(exercise, number, measure, hints, parts, seconds))
+        found[-1].earlier = found[:-1]
+    return found
+
+
+def question(exercise: str, *hints: str, seconds: int = 0, **parts: Take | int) -> Callable[[Measure], Measure]:
+    """Enter a measure as the next question of an exercise.
+
+    Args:
+        exercise: the name of its notebook.
+        hints: from a nudge to nearly all.
+        seconds: how long a check takes on 2 cores, about.
+        parts: what the answer consists of, each part with the function that takes it, or with the number of the
+            earlier question that asks for a part of this name.
+    """
 
     def enter(measure: Measure) -> Measure:
-        EXERCISES.setdefault(exercise, []).append((measure, hints))
+        EXERCISES.setdefault(exercise, []).append((measure, hints, seconds, parts))
         return measure
 
     return enter
 
 
+# What the parts of an answer can be. Each takes what the reader gave and the name of the part.
+
+
+def function(*arguments: str) -> Take:
+    """A function of the reader's own, of such arguments."""
+
+    def take(value: Any, name: str) -> Any:
+        form = f"{name}({', '.join(arguments)})"
+        if not callable(value) or isinstance(value, keras.Model | type):
+            raise TypeError(f"`{name}` must be a function {form}, got {in_short(value)}")
+        try:
+            inspect.signature(value).bind(*arguments)
+        except TypeError as error:
+            raise TypeError(f"`{name}` must be a function {form}: {error}") from None
+        except ValueError:  # one that does not tell what it takes
+            pass
+        return value
+
+    return take
+
+
+def noise(*count: int, like: Callable[[], tuple[int, ...]] | None = None) -> Take:
+    """One noise, or so many, for the digits or for images of another shape."""
+
+    def take(value: Any, name: str) -> np.ndarray:
+        shape = like() if like else load_mnist().test.images.shape[1:]
+        return as_array(value, (*count, *shape), f"`{name}`")
+
+    return take
+
+
+def shares(*shape: int) -> Take:
+    """A table of shares, each from 0 to 1."""
+
+    def take(value: Any, name: str) -> np.ndarray:
+        table = as_array(value, shape, f"`{name}`")
+        outside = np.argwhere((table < 0) | (table > 1 + 1e-6))
+        if len(outside):
+            found = table[tuple(outside[0])]
+            where = f" at [{', '.join(map(str, outside[0]))}]" if shape else ""
+            percent = ". Is that in percent?" if 1 < found <= 100 else ""
+            raise ValueError(f"`{name}` must hold shares from 0 to 1, got {found:g}{where}{percent}")
+        return table
+
+    return take
+
+
+def number(value: Any, name: str) -> float:
+    """One number."""
+    return float(as_array(value, (), f"`{name}`"))
+
+
+def one_of(*choices: int) -> Take:
+    """A whole number out of a few; a text such as "2" and 2.0 are meant as one."""
+
+    def take(value: Any, name: str) -> int:
+        try:
+            found = number(value, name)
+        except ValueError:
+            found = -1.0
+        if found not in choices:
+            last = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+            allowed = f"from {choices[0]} to {choices[-1]}" if choices == tuple(range(len(choices))) else last
+            raise ValueError(f"`{name}` must be a whole number, {allowed}, got {in_short(value)}")
+        return int(found)
+
+    return take
+
+
+def a_network(value: Any, name: str) -> keras.Model:
+    """A network of the reader's own."""
+    if not isinstance(value, keras.Model):
+        raise TypeError(f"`{name}` must be a Keras model, got {in_short(value)}")
+    return value
+
+
+def text(value: Any, name: str) -> str:
+    """Sentences of the reader's own."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` must be a text between quotation marks, got {in_short(value)}")
+    return value
+
+
+def by_name(take: Take, *names: str) -> Take:
+    """A dict of parts; with these names, or with any."""
+
+    def take_all(value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"`{name}` must be a dict, with a value for each name, got {in_short(value)}")
+        for key in names or value:
+            if key not in value or is_empty(value[key]):
+                raise ValueError(f"in `{name}`, {str(key)!r} is still missing")
+        return {str(key): take(value[key], f"{name}[{key!r}]") for key in names or value}
+
+    return take_all
+
+
 def wanted(mnist: float, stand_in: float) -> float:
     """Return what is wanted on the data at hand."""
     return stand_in if using_stand_in() else mnist
+
+
+# What the measures share.
 
 
 @functools.lru_cache(maxsize=1)
@@ -72,35 +198,56 @@ def plain_network(seed: int) -> keras.Model:
     return kept_network(course_network, load_mnist(), seed)
 
 
-def measured(noise: np.ndarray, target_class: int | None, noise_limit: float = 1.0) -> NoiseReport:
+def measured(one: np.ndarray, target_class: int | None, noise_limit: float = 1.0) -> NoiseReport:
     """Measure noise on test images, which no search has seen."""
     test = load_mnist().test
     network = plain_network(chosen_seed())
-    return evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], noise, target_class, noise_limit)
+    return evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], one, target_class, noise_limit)
 
 
-def success_of(noise: np.ndarray, target_class: int, noise_limit: float = 1.0) -> float:
+def success_of(one: np.ndarray, target_class: int, noise_limit: float = 1.0) -> float:
     """Measure the success rate on those test images."""
-    return measured(noise, target_class, noise_limit).success_rate or 0.0
+    return measured(one, target_class, noise_limit).success_rate or 0.0
 
 
 def search_for(target: int, images: np.ndarray | None = None, **settings: Any) -> np.ndarray:
     """Search noise as the reader does, with the seed of the notebook."""
     images = load_mnist().train.images if images is None else images
-    (noise,) = find_universal_noise(plain_network(chosen_seed()), images, target, seed=chosen_seed(), **settings)
-    return noise
+    return find_universal_noise(plain_network(chosen_seed()), images, target, seed=chosen_seed(), **settings)[0]
 
 
-def universal_noise(value: Any, targets: int | None = None) -> np.ndarray:
-    """Return an answer as one noise, or as so many."""
-    shape = load_mnist().test.images.shape[1:]
-    return as_array(value, shape if targets is None else (targets, *shape), "the noise")
+def universal_noise(value: Any, name: str) -> np.ndarray:
+    """Return what a reader's function gave back as one noise."""
+    return noise()(value, name)
 
 
-def accuracy_under(network: keras.Model, noise: np.ndarray, count: int = MEASURED) -> float:
+def lent(network: keras.Model, borrow: Callable[[keras.Model], Any]) -> Any:
+    """Let a reader's function have a copy of a network, and see that it leaves the weights alone.
+
+    Raises:
+        ValueError: it has changed them.
+    """
+    copy, weights = _copy_to_lend(network), network.get_weights()
+    result = borrow(copy)
+    if not all(map(np.array_equal, copy.get_weights(), weights)):
+        copy.set_weights(weights)
+        raise ValueError(
+            "your function has changed the network that it was given: an attack changes the images, never the "
+            "weights. Is there a `fit` or a `train_on_batch` in it?"
+        )
+    return result
+
+
+@functools.lru_cache(maxsize=8)
+def _copy_to_lend(network: keras.Model) -> keras.Model:
+    """Copy a network once, since whatever is compiled for it is compiled once, too."""
+    return copy_of(network)
+
+
+def accuracy_under(network: keras.Model, one: np.ndarray, count: int = MEASURED) -> float:
     """Measure accuracy on the first test images, under one noise or under one for each."""
     test = load_mnist().test
-    return float(np.mean(classes_seen(network, add_noise(test.images[:count], noise)) == test.labels[:count]))
+    return float(np.mean(classes_seen(network, add_noise(test.images[:count], one)) == test.labels[:count]))
 
 
 def clean_accuracy(network: keras.Model) -> float:
@@ -108,11 +255,23 @@ def clean_accuracy(network: keras.Model) -> float:
     return accuracy_under(network, np.zeros(load_mnist().test.images.shape[1:], np.float32))
 
 
-def a_network(value: Any) -> keras.Model:
-    """Return an answer as a network."""
-    if not isinstance(value, keras.Model):
-        raise TypeError(f"your network must be a Keras model, got {type(value).__name__}")
-    return value
+def drawn(shape: Sequence[int], count: int) -> list[tuple[int, ...]]:
+    """Draw cells of a table, others with each call. With enough of them every row, every column … has its turn."""
+    generator = np.random.default_rng()
+    axes = [np.concatenate([generator.permutation(size) for _ in range(-(-count // size))])[:count] for size in shape]
+    return sorted({tuple(map(int, cell)) for cell in zip(*axes, strict=True)})
+
+
+def cells_as_measured(
+    table: np.ndarray, measure: Callable[[tuple[int, ...]], float], words: Callable[[tuple[int, ...]], str], *,
+    count: int, tolerance: float, reason: str = "",
+) -> Finding:  # fmt: skip
+    """Measure cells of a table of shares again, drawn anew; say where they differ most."""
+    differences = {cell: abs(float(table[cell]) - measure(cell)) for cell in drawn(table.shape, count)}
+    worst = max(differences, key=lambda cell: differences[cell])
+    where = f"We have measured it anew: for {words(worst)} you have {table[worst]:.1%}."
+    text = "cells drawn anew: largest difference from ours"
+    return at_most(text, differences[worst], tolerance, f"{where} {reason}")
 
 
 def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: float, reason: str = "") -> Finding:
@@ -123,19 +282,17 @@ def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: floa
     return at_most(f"{text}: largest difference from ours", float(differences[place]), tolerance, f"{where} {reason}")
 
 
-def within(noise: np.ndarray, noise_limit: float, where: str = "") -> Finding:
+def within(one: np.ndarray, noise_limit: float, where: str = "") -> Finding:
     """The first thing to look at. Where a check does so more than once, it says where."""
     text = f"{where}: largest |noise|" if where else "largest |noise|"
-    return at_most(text, float(np.abs(noise).max()), noise_limit + 1e-6, OVER_THE_LIMIT, ".4f")
+    return at_most(text, float(np.abs(one).max()), noise_limit + 1e-6, OVER_THE_LIMIT, ".4f")
 
 
-def reflection(least_words: int = 20) -> Measure:
-    """Measure a text of the reader's own: nobody but the reader can judge it."""
+def reflection(exercise: str, least_words: int = 20) -> None:
+    """Ask for a text of the reader's own: nobody but the reader can judge it."""
 
-    def measure(text: Any) -> Iterator[Finding]:
-        if not isinstance(text, str):
-            raise TypeError(f"your answer must be a text between quotation marks, got {type(text).__name__}")
+    def measure(answer: Answer) -> Iterator[Finding]:
         words = "words (whether they are right, only you can say)"
-        yield at_least(words, len(text.split()), least_words, "Say a little more, and why.", ".0f")
+        yield at_least(words, len(answer.findings.split()), least_words, "Say a little more, and why.", ".0f")
 
-    return measure
+    question(exercise, findings=text)(measure)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from course_utils import find_universal_noise, load_mnist, questions
-from course_utils.questions import LIMIT, plain_network
+from course_utils import find_universal_noise, load_mnist
+from course_utils.questions import LIMIT, _questions, plain_network, questions
 from course_utils.results import MEASURED, chosen_seed
 
 import nbformat
@@ -28,9 +28,14 @@ def noise_for(target, limit=LIMIT, **settings):
     return noise
 
 
-def outcome(exercise, number, answer):
+def outcome(exercise, number, answer, *earlier):
+    """Check an answer as a reader does who has just started, and has given the earlier answers before."""
+    _questions.cache_clear()
+    asked = questions(exercise)
+    for place, given in enumerate(earlier):
+        asked[place].check(given)
     already = len(MEASURED)
-    result = questions(exercise)[number - 1].check(answer)
+    result = asked[number - 1].check(answer)
     texts = [text for text, _ in MEASURED[already:]]
     assert len(set(texts)) == len(texts), "what our solution reached is looked up by these words"
     return result
@@ -39,4 +44,4 @@ def outcome(exercise, number, answer):
 def assert_not_yet(exercise, number, answer, words):
     result = outcome(exercise, number, answer)
     assert result.state == "not yet", result
-    assert words in result.text
+    assert words in result.text, result

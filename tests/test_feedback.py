@@ -3,7 +3,8 @@
 import linecache
 
 from course_utils import feedback, questions
-from course_utils.feedback import Finding, NotAttempted, Question, answered, as_array, is_empty, near, told
+from course_utils.feedback import Finding, Part, Question, as_array, given_back, is_empty, near, told
+from course_utils.questions import by_name, function, noise, number, one_of, shares
 
 import nbformat
 import numpy as np
@@ -11,16 +12,39 @@ import pytest
 
 
 def at_least_half(answer):
-    yield Finding("your number", float(answer), 0.5, 1, "Is it large enough?")
-    yield Finding("its half", float(answer) / 2, 0, 1)
+    yield Finding("your number", float(answer.number), 0.5, 1, "Is it large enough?")
+    yield Finding("its half", float(answer.number) / 2, 0, 1)
+
+
+def as_it_is(value, name):
+    return value
 
 
 @pytest.fixture
 def question():
-    return Question("00_test", 1, at_least_half, ("Think.", "Think harder.", "Say 0.6."))
+    return Question("00_test", 1, at_least_half, ("Think.", "Think harder.", "Say 0.6."), {"number": Part(as_it_is)})
 
 
-@pytest.mark.parametrize("answer", [None, ..., "", "  ", [], (), {}, [None, ...], {"steps": ...}, (..., (None,))])
+def stub(steps): ...
+
+
+def stub_with_words(steps):
+    """Search."""
+
+
+def stub_that_passes(steps):
+    pass
+
+
+def stub_that_returns(steps):
+    return None
+
+
+STUBS = [stub, stub_with_words, stub_that_passes, stub_that_returns, lambda: None]
+NOTHING = [None, ..., "", "  ", [], (), {}, [None, ...], {"steps": ...}, (..., (None,)), (stub, ...), *STUBS]
+
+
+@pytest.mark.parametrize("answer", NOTHING)
 def test_no_answer_is_not_attempted(question, answer):
     assert is_empty(answer)
     outcome = question.check(answer)
@@ -29,7 +53,9 @@ def test_no_answer_is_not_attempted(question, answer):
     assert "Question 1: not attempted yet" in repr(outcome)
 
 
-@pytest.mark.parametrize("answer", [0, 0.0, False, np.zeros(3), [0, None], "no", {"steps": 3}])
+@pytest.mark.parametrize(
+    "answer", [0, 0.0, False, np.zeros(3), [0, None], "no", {"steps": 3}, lambda: 3, lambda x: x, print, Question]
+)
 def test_what_is_an_answer(answer):
     assert not is_empty(answer)
 
@@ -58,7 +84,7 @@ def test_what_is_reached_stands_beside_what_our_solution_reached_with_several_se
 
 
 def test_what_is_only_told_wants_nothing(question):
-    question.measure = lambda answer: iter([told("your number", answer, ", you said about 10%", ".0%")])
+    question.measure = lambda answer: iter([told("your number", answer.number, ", you said about 10%", ".0%")])
     assert question.check(0.6).text == "✓ Reached. your number: 60%, you said about 10%"
 
 
@@ -89,12 +115,183 @@ def test_nonsense_gets_a_sentence(question, answer):
 
 
 def test_a_function_of_the_reader_may_return_nothing_or_raise(question):
-    question.measure = lambda function: iter([Finding("it", answered(function()), 1)])
-    assert question.check(lambda: 3).reached
-    assert question.check(lambda: None).state == "not attempted"
-    assert question.check(lambda: 1 / 0).text == (
+    question.measure = lambda answer: iter([Finding("it", given_back(answer.number(3), "search(steps)"), 1)])
+    assert question.check(lambda steps: steps).reached
+    assert question.check(stub).state == "not attempted"
+    forgot = question.check(lambda steps: print(end=""))
+    assert forgot.state == "not yet"
+    assert forgot.text == (
+        "✗ Not yet. It cannot be measured: your function search(steps) gives nothing back: does it end with `return`?"
+    )
+    assert question.check(lambda steps: 1 / 0).text == (
         "✗ Not yet. It cannot be measured: division by zero (ZeroDivisionError)"
     )
+
+
+def test_what_held_before_is_said_as_well(question):
+    question.measure = lambda answer: iter([Finding("one", 0.5, 0, 1), Finding("two", 0.7, 0, 0.6, "Too much.")])
+    assert question.check(1).text == (
+        "✗ Not yet. two: 70.0% (wanted: 0.0% to 60.0%)\n  Too much.\n  ✓ one: 50.0% (wanted: 0.0% to 100.0%)"
+    )
+
+    def fails(answer):
+        yield Finding("one", 0.5, 0, 1)
+        raise RuntimeError("lost")
+
+    question.measure = fails
+    assert question.check(1).text == (
+        "✗ Not yet. It cannot be measured: lost (RuntimeError)\n  ✓ one: 50.0% (wanted: 0.0% to 100.0%)"
+    )
+
+
+def test_how_long_it_takes_is_said_beforehand(question, capsys):
+    question.seconds = 40
+    question.measure = lambda answer: iter([Finding("it", len(capsys.readouterr().out), 1, form=".0f")])
+    assert question.check(0.6).reached, "said before the measure begins"
+    question.check(...)
+    assert capsys.readouterr().out == "", "and not when nothing is measured"
+
+
+# Answers of several parts
+
+
+def both(answer):
+    yield Finding("largest", float(np.abs(answer.all_noise).max()), 0, 1)
+    yield Finding("first", float(answer.table[0]), 0, 1)
+
+
+@pytest.fixture
+def pair():
+    """The second question: its noise is one's own, the digit was asked for before."""
+    first = Question(
+        "00_test", 1, lambda answer: iter([Finding("it", 1, 1)]), (), {"digit": Part(one_of(*range(10)))}
+    )
+    parts = {"digit": Part(one_of(*range(10)), 1), "all_noise": Part(noise(2)), "table": Part(shares(3))}
+    second = Question("00_test", 2, both, (), parts)
+    second.earlier = [first]
+    return second
+
+
+NOISE, TABLE = np.zeros((2, 28, 28, 1), np.float32), np.full(3, 0.5)
+
+
+def test_a_part_of_an_earlier_question_is_taken_from_there(pair):
+    missing = pair.check((NOISE, TABLE))
+    assert missing.state == "not yet"
+    assert "answer question 1 first, and run its check: its `digit` is used here" in missing.text
+    pair.earlier[0].check(3)
+    assert pair.check((NOISE, TABLE)).reached
+    assert pair.check((4, NOISE, TABLE)).reached, "all parts may be given as well"
+    assert pair.check([4, NOISE, TABLE]).reached
+    assert pair.given["digit"] == 4
+    assert pair.check((..., NOISE, TABLE)).reached
+    assert pair.given["digit"] == 3
+
+
+def test_a_missing_part_is_named_and_what_was_measured_is_kept(pair):
+    pair.earlier[0].check(3)
+    outcome = pair.check((NOISE, ...))
+    assert outcome.state == "not yet"
+    assert outcome.text == "✗ Not yet. `table` is still missing.\n  ✓ largest: 0.0% (wanted: 0.0% to 100.0%)"
+    assert pair.check((..., TABLE)).text == "✗ Not yet. `all_noise` is still missing."
+    for nothing in (..., None, (..., ...), [None, ...], (3, ..., ...)):
+        assert pair.check(nothing).state == "not attempted", nothing
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((TABLE, NOISE), "its parts are in another order: it must be (digit, all_noise, table)"),
+        ((NOISE, TABLE, 3), "its parts are in another order: it must be (digit, all_noise, table)"),
+        (NOISE, "your answer must be (digit, all_noise, table), got "),
+        (3, "your answer must be (digit, all_noise, table), got 3"),
+        ((3, NOISE, TABLE, 4), "your answer must be (digit, all_noise, table), got "),
+        ("noise", "your answer must be (digit, all_noise, table), got 'noise'"),
+        ((10, NOISE, TABLE), "`digit` must be a whole number, from 0 to 9, got 10"),
+        ((NOISE[:, :5], TABLE), "`all_noise` must have the shape (2, 28, 28, 1), got (2, 5, 28, 1)"),
+        ((NOISE, TABLE[:2]), "`table` must have the shape (3,), got (2,)"),
+        ((NOISE, [0.1, 0.2, -7]), "`table` must hold shares from 0 to 1, got -7 at [2]"),
+        ((NOISE, [0.1, 97.5, 1]), "got 97.5 at [1]. Is that in percent?"),
+        ((NOISE, [[1], [1, 2]]), "`table` must be numbers of one length in each row"),
+        ((NOISE, [0.1, float("nan"), 1]), "`table` must not hold NaN or infinity"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_number_order_and_kind_of_the_parts_come_first(pair, answer, words):
+    pair.earlier[0].check(3)
+    pair.measure = lambda answer: pytest.fail("nothing is measured before the parts are what they must be")
+    outcome = pair.check(answer)
+    assert outcome.state == "not yet"
+    assert words in outcome.text
+    assert "Error" not in outcome.text, "no words of Python"
+
+
+def test_of_one_part_nothing_is_unpacked():
+    asked = Question(
+        "00_test", 1, lambda answer: iter([Finding("it", len(answer.rows), 2, 2)]), (), {"rows": Part(as_it_is)}
+    )
+    assert asked.check([1, 2]).reached
+    assert asked.check((1, 2)).reached
+    assert asked.check(([1, 2],)).reached, "a comma too many"
+
+
+@pytest.mark.parametrize(
+    ("take", "value", "taken"),
+    [
+        (one_of(5, 10, 20), "10", 10),
+        (one_of(5, 10, 20), 10.0, 10),
+        (one_of(5, 10, 20), np.int64(10), 10),
+        (one_of(5, 10, 20), [10], 10),
+        (one_of(*range(10)), np.array([[2]]), 2),
+        (number, "0.25", 0.25),
+        (number, np.float32(0.25), 0.25),
+        (shares(2), [[0.5, 1]], np.array([0.5, 1])),
+        (shares(), 1, 1.0),
+        (noise(), NOISE[:1], NOISE[0]),
+        (noise(), NOISE[0, :, :, 0].tolist(), NOISE[0]),
+        (noise(2), list(NOISE), NOISE),
+        (noise(2), NOISE[None], NOISE),
+        (noise(2), NOISE[..., 0].astype(float), NOISE),
+        (by_name(number), {3: "4"}, {"3": 4.0}),
+        (function("images"), len, len),
+    ],
+)
+def test_what_is_meant_unmistakably_is_taken(take, value, taken):
+    assert np.array_equal(take(value, "it"), taken)
+
+
+@pytest.mark.parametrize(
+    ("take", "value", "words"),
+    [
+        (one_of(5, 10, 20), 7, "`it` must be a whole number, 5, 10 or 20, got 7"),
+        (one_of(5, 10, 20), 10.5, "got 10.5"),
+        (one_of(*range(10)), "three", "`it` must be a whole number, from 0 to 9, got 'three'"),
+        (one_of(*range(10)), [1, 2], "must be a whole number"),
+        (shares(), 1.2, r"`it` must hold shares from 0 to 1, got 1\.2"),
+        (noise(), np.zeros((10, 28, 28, 1)), r"must have the shape \(28, 28, 1\), got \(10, 28, 28, 1\)"),
+        (
+            function("images", "labels"),
+            lambda images: images,
+            r"`it` must be a function it\(images, labels\): too many",
+        ),
+        (function("images"), 3, r"`it` must be a function it\(images\), got 3"),
+        (function("images"), dict, r"`it` must be a function it\(images\), got "),
+        (by_name(number), [1], "`it` must be a dict, with a value for each name"),
+        (by_name(number, "a", "b"), {"a": 1}, "in `it`, 'b' is still missing"),
+        (by_name(number), {"a": 1, "c": ...}, "in `it`, 'c' is still missing"),
+    ],
+)
+def test_what_is_of_another_kind_gets_a_sentence(take, value, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        take(value, "it")
+
+
+def test_a_second_call_returns_the_same_questions(capsys):
+    first, *_ = questions("01_steps")
+    first.predict("half of them")
+    again, *_ = questions("01_steps")
+    assert again.prediction == "half of them", "set-up run twice loses nothing"
+    first.prediction = ""
 
 
 def test_the_line_of_the_readers_own_cell_is_named(question):
@@ -103,16 +300,10 @@ def test_the_line_of_the_readers_own_cell_is_named(question):
     linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)
     names = {}
     exec(compile(source, path, "exec"), names)
-    question.measure = lambda function: iter([Finding("it", function())])
+    question.measure = lambda answer: iter([Finding("it", answer.number())])
     text = question.check(names["search"]).text
     assert "division by zero (ZeroDivisionError), in line 3 of your cell: return 1 / steps" in text
     assert "somewhere" not in text
-
-
-def test_a_function_that_returns_nothing_is_not_attempted():
-    with pytest.raises(NotAttempted):
-        answered(None)
-    assert answered(0) == 0
 
 
 def test_an_interruption_is_the_readers_own(question):
@@ -185,6 +376,16 @@ def test_the_solution_asks_first_and_shows_only_the_cells_of_its_question(questi
     capsys.readouterr()
     question.solution()
     assert "Sure? There are 2 hints that you have not seen" in capsys.readouterr().out
+    question.hint()
+    question.asked_for_the_solution = False
+    capsys.readouterr()
+    question.solution()
+    assert "Sure? There is a hint that you have not seen. Call" in capsys.readouterr().out
+    question.hint()
+    question.asked_for_the_solution = False
+    capsys.readouterr()
+    question.solution()
+    assert capsys.readouterr().out == "Sure? Call solution() once more to see it.\n", "no hint is left"
     question.solution()
     assert capsys.readouterr().out == "answer = 0.6\n"
 
@@ -215,7 +416,7 @@ def test_a_solution_that_cannot_be_read_is_said(question, capsys, tmp_path, monk
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("noise", "must be numbers, got str"),
+        ("noise", "must be numbers, got 'noise'"),
         (np.zeros((2, 3)), r"must have the shape \(3, 2\), got \(2, 3\)"),
         (np.full((3, 2), np.nan), "NaN or infinity"),
         (np.full((3, 2), np.inf), "NaN or infinity"),
@@ -257,5 +458,5 @@ def test_a_share_that_is_wanted_stays_between_0_and_1():
 
 
 def test_a_question_without_hints_says_so(capsys):
-    Question("00_test", 2, at_least_half, ()).hint()
+    Question("00_test", 2, at_least_half, (), {"number": Part(as_it_is)}).hint()
     assert "There are no hints here" in capsys.readouterr().out
