@@ -6,12 +6,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from course_utils.attacks import AttackReport, reattack
-from course_utils.checks import check_number, in_short
+from course_utils.checks import check_network, check_number, in_short
 from course_utils.data import load_mnist
-from course_utils.feedback import NotAttempted, answered, in_words
+from course_utils.feedback import in_words
 from course_utils.networks import convolutional_network, course_network
 from course_utils.results import chosen_seed, kept_network
 from course_utils.stored import cache_folder, locked, say_once, stored_result, write_json
@@ -27,38 +28,66 @@ Rows = dict[str, dict[str, float]]
 ENTERED: set[Train] = set()  # since `forget`
 
 
-def budget(seed: int) -> Batches:
-    """Yield the batches that a training may use: each once, and then no more."""
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training: the network, the seconds it took, and how many batches it has used."""
+
+    network: keras.Model
+    seconds: float
+    used: int
+
+
+def budget(seed: int, used: list[int] | None = None) -> Batches:
+    """Yield the batches that a training may use: each once, and then no more. `used` gets the number of each."""
     train = load_mnist().train
-    for chosen in np.random.default_rng(seed).integers(len(train), size=(BATCHES, BATCH)):
+    for number, chosen in enumerate(np.random.default_rng(seed).integers(len(train), size=(BATCHES, BATCH))):
+        if used is not None:
+            used.append(number)
         yield train.images[chosen], train.labels[chosen]
 
 
 @functools.lru_cache(maxsize=8)
-def trained_within_budget(train: Train) -> tuple[keras.Model, float]:
-    """Train a new network within the budget; return it with the seconds. The same function is not called twice."""
+def trained_within_budget(train: Train) -> Trained:
+    """Train a new network within the budget. The same function is not called twice."""
     if not callable(train):
         raise TypeError(f"your answer must be a function train(network, batches), got {type(train).__name__}")
     seed, mnist = chosen_seed(), load_mnist()
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
-    batches = budget(seed)
-    network = train(untrained, batches)
-    if network is None and sum(1 for _ in batches) < BATCHES:
-        raise TypeError("your function has trained, but it returns nothing: does it end with `return network`?")
-    network = answered(network)
+    used: list[int] = []
+    network = train(untrained, budget(seed, used))
+    if network is None or network is ...:
+        raise TypeError("your function returns nothing: does it end with `return network`?")
     if not isinstance(network, keras.Model):
-        raise TypeError(f"your function must return the trained network, a Keras model, got {type(network).__name__}")
-    return network, time.perf_counter() - start
+        raise TypeError(f"your function must return the trained network, a Keras model, got {in_short(network)}")
+    check_network(network, mnist.test.images[:20])
+    if not used:
+        raise ValueError(
+            f"your function has used 0 of {BATCHES} batches: a network that was trained elsewhere does not count"
+        )
+    return Trained(network, time.perf_counter() - start, len(used))
 
 
 @functools.lru_cache(maxsize=8)
 def attacked(train: Train) -> AttackReport:
     """Attack what a way to train makes within the budget, with noise that is searched afresh."""
     seed, mnist = chosen_seed(), load_mnist()
-    network, _ = trained_within_budget(train)
+    network = trained_within_budget(train).network
     return reattack(network, mnist, other_network=kept_network(course_network, mnist, seed), seed=seed)
+
+
+def why_not(report: AttackReport) -> str:
+    """Say why a report is not to be believed."""
+    if report.explained_by_gradients < 0.9:
+        return (
+            f"its gradients explain {report.explained_by_gradients:.0%} of what it does (90% are wanted): it jumps, "
+            "as behind rounding, where they see nothing, so no attack along them is to be believed"
+        )
+    return (
+        f"the judge fails against it: noise at limit 1 leaves {report.accuracy_at_limit_1:.0%}, fewer steps leave "
+        f"{report.accuracy_with_fewer_steps:.1%}; where noise of that size does nothing, the search has not worked"
+    )
 
 
 def forget() -> None:
@@ -112,8 +141,8 @@ class Scoreboard:
 
         Raises:
             TypeError: `train` is no function.
-            ValueError: no name, or a function that fails or returns something else than a network that takes images
-                and returns logits.
+            ValueError: no name; a function that fails, uses no batch, or returns something else than a network that
+                takes images and returns logits; a network of which no attack tells how good it is.
         """
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"name must be a text, such as 'my first idea', got {in_short(name)}")
@@ -125,10 +154,35 @@ class Scoreboard:
             print(f"The row is not kept in {self.path} ({in_words(error)}): it is lost when the kernel stops.")
         return self
 
-    def _write(self) -> None:
+    def remove(self, name: str) -> "Scoreboard":
+        """Take a row of the reader's own off the scoreboard, and out of the file.
+
+        Args:
+            name: as it was entered.
+
+        Returns:
+            The scoreboard itself, so that a notebook shows it.
+
+        Raises:
+            ValueError: there is no such row.
+        """
+        key = " ".join(name.split()) if isinstance(name, str) else name
+        if not isinstance(key, str) or key not in self.rows:
+            yours = ", ".join(map(repr, self.rows)) or "none"
+            raise ValueError(f"there is no row {in_short(name)} of yours, only {yours}")
+        self.unwritten.pop(key, None)
+        del self.rows[key]
+        try:
+            self._write(without=key)
+        except OSError as error:
+            print(f"The row is still in {self.path} ({in_words(error)}): it is back when the kernel starts again.")
+        return self
+
+    def _write(self, without: str = "") -> None:
         """Add to the file what is not there yet, and read what others have written meanwhile."""
         with locked(self.path.with_suffix(".lock")):
             self.rows |= self._read() | self.unwritten
+            self.rows.pop(without, None)
             write_json(self.path, self.rows)
         self.unwritten = {}
 
@@ -151,15 +205,14 @@ def _row(train: Train) -> dict[str, float]:
     if train in ENTERED:
         forget()
     try:
-        report = attacked(train)
-        _, seconds = trained_within_budget(train)
-    except NotAttempted:
-        raise ValueError("train returns nothing: does it end with `return network`?") from None
+        trained, report = trained_within_budget(train), attacked(train)
     except Exception as error:  # whatever a reader's code may do
         raise ValueError(f"train cannot be measured: {in_words(error)}") from error
+    if not report.believable:
+        raise ValueError(f"train gets no row, since {why_not(report)}")
     ENTERED.add(train)
     accuracies = {column: getattr(report, column) for column in COLUMNS[:3]}
-    return {**accuracies, "training_seconds": round(seconds, 1)}
+    return {**accuracies, "training_seconds": round(trained.seconds, 1)}
 
 
 def _rows_of_the_course() -> Rows:

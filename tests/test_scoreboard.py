@@ -8,8 +8,8 @@ import sys
 from types import SimpleNamespace
 
 from course_utils import Scoreboard, scoreboard, stored, with_contrast
-from course_utils.feedback import NotAttempted
 
+import numpy as np
 import pytest
 
 
@@ -17,14 +17,15 @@ import pytest
 def board(tmp_path, monkeypatch):
     """A scoreboard in an empty folder, where training and attacking take no time."""
     monkeypatch.setenv("COURSE_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(scoreboard, "trained_within_budget", lambda train: (train, 12.34))
+    monkeypatch.setattr(scoreboard, "trained_within_budget", lambda train: scoreboard.Trained(train, 12.34, 600))
     monkeypatch.setattr(scoreboard, "attacked", lambda train: train())
     monkeypatch.setattr(scoreboard, "forget", scoreboard.ENTERED.clear)
     return Scoreboard()
 
 
-def report(worst):
-    return lambda: SimpleNamespace(clean_accuracy=0.98, worst_accuracy=worst, single_image_accuracy=0.5)
+def report(worst, **others):
+    numbers = {"clean_accuracy": 0.98, "worst_accuracy": worst, "single_image_accuracy": 0.5, "believable": True}
+    return lambda: SimpleNamespace(**numbers | others)
 
 
 def test_rows_are_there_again_in_the_next_session(board):
@@ -45,6 +46,50 @@ def test_the_best_stands_first_among_those_of_the_course(board):
 def test_an_earlier_row_of_that_name_is_replaced(board):
     board.enter("mine", report(0.5)).enter("mine", report(0.6))
     assert [row["worst_accuracy"] for row in Scoreboard().rows.values()] == [0.6]
+
+
+def test_a_row_can_be_removed(board):
+    other = Scoreboard()
+    board.enter("mine", report(0.5)).enter("my  second", report(0.6))
+    assert list(board.remove("mine").rows) == list(Scoreboard().rows) == ["my second"]
+    assert "mine" not in repr(board)
+    other.enter("another", report(0.7))
+    assert list(board.remove(" my second ").rows) == list(Scoreboard().rows) == ["another"]
+    assert list(board.enter("mine", report(0.8)).rows) == ["another", "mine"], "and entered again"
+
+
+@pytest.mark.parametrize("name", ["his", "worst noise, 1 step (the course)", "", None, 3, ["mine"]])
+def test_a_row_that_is_not_there_cannot_be_removed(board, name):
+    board.enter("mine", report(0.5))
+    with pytest.raises(ValueError, match=r"there is no row .* of yours, only 'mine'"):
+        board.remove(name)
+    assert list(Scoreboard().rows) == ["mine"]
+
+
+def test_a_row_that_could_not_be_written_can_be_removed(board, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    board.enter("first", report(0.9))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(scoreboard, "write_json", full)
+        assert "another" not in repr(board.enter("another", report(0.8)).remove("another"))
+        assert "first" not in repr(board.remove("first"))
+    assert "The row is still in " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"explained_by_gradients": 0.0}, "its gradients explain 0% of what it does .* it jumps"),
+        ({"explained_by_gradients": 0.99}, "noise at limit 1 leaves 98%, fewer steps leave 90.0%"),
+    ],
+)
+def test_what_the_judge_cannot_believe_gets_no_row(board, numbers, words):
+    unbelievable = report(0.99, believable=False, accuracy_at_limit_1=0.979, accuracy_with_fewer_steps=0.9, **numbers)
+    with pytest.raises(ValueError, match=f"train gets no row, since .*{words}"):
+        board.enter("one-hot", unbelievable)
+    assert not Scoreboard().rows
 
 
 def test_a_crash_while_writing_loses_nothing(board, monkeypatch):
@@ -244,9 +289,13 @@ def test_what_is_no_function_gets_a_sentence(board, train):
 @pytest.mark.parametrize(
     ("train", "words"),
     [
-        (lambda network, batches: None, r"train returns nothing: does it end with `return network`\?"),
-        (lambda network, batches: ..., "train returns nothing"),
-        (lambda network, batches: [None], "train returns nothing"),
+        (lambda network, batches: None, r"your function returns nothing: does it end with `return network`\?"),
+        (lambda network, batches: ..., "your function returns nothing"),
+        (lambda network, batches: [None], "your function must return the trained network"),
+        (
+            lambda network, batches: network,
+            "used 0 of 600 batches: a network that was trained elsewhere does not count",
+        ),
         (
             lambda network, batches: "trained",
             "train cannot be measured: your function must return the trained network",
@@ -284,15 +333,22 @@ def test_a_function_is_called_once_with_a_new_network():
         calls.append(len(list(batches)))
         return with_contrast(network)
 
-    first, _ = scoreboard.trained_within_budget(train)
-    assert scoreboard.trained_within_budget(train)[0] is first
-    assert calls == [scoreboard.BATCHES]
+    first = scoreboard.trained_within_budget(train)
+    assert scoreboard.trained_within_budget(train) is first
+    assert calls == [first.used] == [scoreboard.BATCHES]
 
 
-def test_what_cannot_be_trained_gets_a_sentence():
-    with pytest.raises(TypeError, match="a function train"):
-        scoreboard.trained_within_budget("train")
-    with pytest.raises(TypeError, match="must return the trained network"):
-        scoreboard.trained_within_budget(lambda network, batches: "trained")
-    with pytest.raises(NotAttempted, match="nothing to measure"):
-        scoreboard.trained_within_budget(lambda network, batches: None)
+@pytest.mark.parametrize("count", [1, 64])
+def test_the_batches_are_counted(count):
+    def train(network, batches):
+        for _ in range(count):
+            next(batches)
+        return network
+
+    assert scoreboard.trained_within_budget(train).used == count
+
+
+def test_what_is_learnt_is_the_budgets_own(monkeypatch):
+    first, second = (next(scoreboard.budget(seed))[0] for seed in (0, 1))
+    assert np.array_equal(first, next(scoreboard.budget(0))[0])
+    assert not np.array_equal(first, second)
