@@ -23,7 +23,6 @@ import numpy as np
 
 LIMIT = 0.35
 MEASURED = 1_000  # test images that a check looks at
-AGAIN = "We have measured it anew: our own value lies in that range."
 OVER_THE_LIMIT = "Clip the noise to ± noise_limit after every step."
 
 Take = Callable[[Any, str], Any]

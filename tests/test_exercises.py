@@ -1,12 +1,15 @@
 """The exercises as notebooks: made from their solutions, never overwritten, solved where they say so."""
 
+import ast
+import builtins
 import os
 import re
 from pathlib import Path
 
-from course_utils.questions import EXERCISES
+from course_utils.questions import EXERCISES, _questions, questions
 from tools import make_exercises
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
@@ -73,6 +76,65 @@ def test_the_stored_solution_reaches_every_question(solution):
     assert checks
     assert all(text.startswith("✓") for text in checks)
     assert any("assert all(question.reached" in source for source in sources(solution, "solution"))
+
+
+def names_in(code):
+    """What a piece of code uses, and what it makes."""
+    used, made = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, ast.arg | ast.alias):
+            made.add(getattr(node, "arg", None) or node.asname or node.name)
+        elif isinstance(node, ast.FunctionDef):
+            made.add(node.name)
+    return used, made
+
+
+def test_what_solution_shows_stands_alone(path, solution):
+    """A reader runs it in a notebook where the other questions have answers of their own."""
+    exercise = [cell.source for cell in make_exercises.made_from(path).cells if cell.cell_type == "code"]
+    known = set(dir(builtins)).union(*(names_in(source)[1] for source in exercise))
+    for number in range(1, len(EXERCISES[path.stem]) + 1):
+        wanted = {"solution", f"question-{number}"}
+        shown = [cell for cell in solution.cells if wanted <= set(cell.metadata.get("tags", []))]
+        used, made = names_in("\n".join(cell.source for cell in shown if cell.cell_type == "code"))
+        assert used <= made | known, f"question {number} uses what only the solution of another question has"
+
+
+def sections(notebook):
+    """The code of a notebook: first that before the questions, then that of each question."""
+    found = [[]]
+    for cell in notebook.cells:
+        if "## Question " in cell.source and cell.cell_type == "markdown":
+            found.append([])
+        if cell.cell_type == "code":
+            found[-1].append(cell.source)
+    return ["\n".join(cells) for cells in found]
+
+
+def test_the_questions_can_be_opened_in_any_order_and_again(path, monkeypatch):
+    monkeypatch.setattr("matplotlib.pyplot.show", plt.close)
+    set_up, *asked = sections(make_exercises.made_from(path))
+    names = {}
+    exec(compile(set_up, path.stem, "exec"), names)
+    for code in (*asked[::-1], set_up, asked[0]):
+        alone = dict(names)
+        exec(compile(code, path.stem, "exec"), alone)
+        assert not any(alone[name].reached for name in alone if name.startswith("question_"))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_what_an_earlier_question_asks_for_comes_first(exercise):
+    _questions.cache_clear()
+    for asked in questions(exercise):
+        before = [(name, part.question) for name, part in asked.parts.items() if part.question]
+        own = tuple("something" for part in asked.parts.values() if not part.question)
+        if before:
+            name, number = before[0]
+            text = asked.check(own if len(own) > 1 else own[0]).text
+            assert f"answer question {number} first, and run its check: its `{name}` is used here" in text
+            assert number < asked.number
 
 
 @pytest.fixture

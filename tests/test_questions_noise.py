@@ -1,0 +1,652 @@
+"""The checks of exercises 1 to 4: the solution and honest variants reach them, and named wrong answers do not."""
+
+import functools
+import itertools
+
+from course_utils import add_noise, find_universal_noise, load_mnist
+from course_utils.questions import plain_network, search_for, success_of
+from course_utils.results import chosen_seed
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from answers import assert_not_yet, noise_for, outcome, solved
+
+STEPS, SHARING, WEIGHT, ONES = "01_steps", "02_why_more_steps", "03_limit_and_weight", "04_target_1"
+ON_MNIST = not load_mnist().is_stand_in
+
+IN_OTHER_FORM = {
+    "a list": lambda array: np.asarray(array).tolist(),
+    "a leading axis": lambda array: np.asarray(array)[None],
+    "float64": lambda array: np.asarray(array, np.float64),
+    "a tensor": tf.constant,
+}
+TABLES = {"a list": lambda array: np.asarray(array).tolist(), "in whole percent": lambda array: np.round(array, 2)}
+ONE_NUMBER = {"a text": str, "a float": float, "a list": lambda number: [number], "an array": np.array}
+
+
+@pytest.fixture(scope="module")
+def steps():
+    names = solved(STEPS)
+    names["search"] = functools.cache(names["search"])  # it is called with the same settings again and again
+    return names
+
+
+@pytest.fixture(scope="module")
+def sharing():
+    return solved(SHARING)
+
+
+@pytest.fixture(scope="module")
+def limits():
+    return solved(WEIGHT)
+
+
+@pytest.fixture(scope="module")
+def ones():
+    return solved(ONES)
+
+
+def with_cell(table, place, value):
+    changed = np.array(table, dtype=np.float64)
+    changed[place] = value
+    return changed
+
+
+def zeros_but_for(table, *cells):
+    changed = np.zeros_like(table)
+    for cell in cells:
+        changed[cell] = table[cell]
+    return changed
+
+
+def without_return(function):
+    def forgetful(*arguments):
+        function(*arguments)
+
+    return forgetful
+
+
+# 1 · Fewer or more steps
+
+
+def moving(names, direction):
+    """A search like that of the solution which makes something else of the gradient."""
+
+    def search(steps, learning_rate, seed):
+        generator, noise = np.random.default_rng(seed), np.zeros((28, 28, 1), np.float32)
+        kept = np.zeros_like(noise)
+        for _ in range(steps):
+            images = names["digits"][generator.integers(len(names["digits"]), size=32)]
+            slope = names["gradient"](tf.constant(noise), tf.constant(images)).numpy()
+            kept, step = direction(kept, slope)
+            noise = np.clip(noise - np.float32(learning_rate) * step, -0.35, 0.35)
+        return noise
+
+    return search
+
+
+def by_its_maximum(kept, slope):
+    return kept, slope / np.abs(slope).max()
+
+
+def with_momentum(kept, slope):
+    kept = 0.9 * kept + slope / np.abs(slope).mean()
+    return kept, np.sign(kept)
+
+
+def away_at_random(search):
+    counter = itertools.count()
+    return lambda n, rate, seed: search(n, rate, next(counter))
+
+
+WRONG_SEARCHES = {
+    "over the limit": (lambda search: lambda n, rate, seed: 1.3 * search(n, rate, seed), "largest |noise|"),
+    "with the gradient, not against it": (lambda search: lambda n, rate, seed: -search(n, rate, seed), "against"),
+    "ignores the learning rate": (lambda search: lambda n, rate, seed: search(n, 0.1, seed), "after one step"),
+    "always thirty steps": (lambda search: lambda n, rate, seed: search(30, rate, seed), "after one step"),
+    "one step, or thirty": (
+        lambda search: lambda n, rate, seed: search(1 if n == 1 else 30, rate, seed),
+        "as many as `steps` says",
+    ),
+    "one step too few": (lambda search: lambda n, rate, seed: search(n - 1, rate, seed), "after one step"),
+    "one step too many": (lambda search: lambda n, rate, seed: search(n + 1, rate, seed), "after one step"),
+    "every step in one": (
+        lambda search: lambda n, rate, seed: search(1, rate, seed),
+        "as many as `steps` says",
+    ),
+    "ignores the seed": (lambda search: lambda n, rate, seed: search(n, rate, 0), "another seed"),
+    "for another class": (
+        lambda search: lambda n, rate, seed: np.sign(noise_for(8)) * min(n * rate, 0.35),
+        "success after 30",
+    ),
+    "always the same noise": (lambda search: lambda n, rate, seed: noise_for(3), "take the *sign*"),
+    "another noise each time": (away_at_random, "called again"),
+    "zeros": (lambda search: lambda n, rate, seed: np.zeros((28, 28, 1)), "after one step"),
+    "a text": (lambda search: lambda n, rate, seed: "noise", "must be numbers"),
+    "one noise for each image": (
+        lambda search: lambda n, rate, seed: np.zeros((32, 28, 28, 1)),
+        "must have the shape",
+    ),
+    "raises": (lambda search: lambda n, rate, seed: [][1], "IndexError"),
+    "forgotten return": (without_return, "does it end with `return`?"),
+    "without a seed": (lambda search: lambda n, rate: search(n, rate, 0), "search(steps, learning_rate, seed)"),
+    "the noise itself": (lambda search: search(30, 0.05, 0), "must be a function search(steps, learning_rate, seed)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SEARCHES)
+def test_wrong_searches(steps, name):
+    make, words = WRONG_SEARCHES[name]
+    assert_not_yet(STEPS, 1, make(steps["search"]), words)
+
+
+def test_a_gradient_divided_by_its_maximum_is_no_sign(steps):
+    assert_not_yet(STEPS, 1, moving(steps, by_its_maximum), "of the pixels that it moves, it moves by 0.05")
+
+
+@pytest.mark.parametrize("form", IN_OTHER_FORM)
+def test_a_search_may_give_its_noise_in_another_form(steps, form):
+    search = steps["search"]
+    assert outcome(STEPS, 1, lambda n, rate, seed: IN_OTHER_FORM[form](search(n, rate, seed))).reached
+
+
+OTHER_SEARCHES = {
+    "the solution's": lambda names: names["search"],
+    "with momentum": lambda names: moving(names, with_momentum),
+    "without the colour axis": lambda names: lambda n, rate, seed: names["search"](n, rate, seed)[..., 0],
+    "with defaults": lambda names: (
+        lambda steps=30, learning_rate=0.05, seed=0: names["search"](steps, learning_rate, seed)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SEARCHES)
+def test_other_searches(steps, name):
+    assert outcome(STEPS, 1, OTHER_SEARCHES[name](steps)).reached
+
+
+WRONG_TABLES_OF_STEPS = {
+    "all the same": (lambda table: np.full_like(table, 0.5), "Every seed draws other images"),
+    "zeros": (np.zeros_like, "Every seed draws other images"),
+    "zeros but for three cells": (lambda table: zeros_but_for(table, (0, 3, 0), (1, 4, 1), (2, 1, 2)), "you have"),
+    "one seed three times": (lambda table: np.repeat(table[..., :1], 3, axis=2), "Every seed draws other images"),
+    "the mean over the seeds": (
+        lambda table: np.repeat(table.mean(axis=2, keepdims=True), 3, axis=2),
+        "Every seed draws other images",
+    ),
+    "the rest": (lambda table: 1 - table, "We have measured it anew"),
+    "rates reversed": (lambda table: table[::-1], "We have measured it anew"),
+    "steps reversed": (lambda table: table[:, ::-1], "We have measured it anew"),
+    "the 3s are counted": (lambda table: 0.9 * table + 0.1, "without the 3s"),
+    "transposed": (lambda table: table.T, "must have the shape (4, 6, 3)"),
+    "one seed": (lambda table: table[..., 0], "must have the shape (4, 6, 3)"),
+    "in percent": (lambda table: 100 * table, "Is that in percent?"),
+    "-7 in a cell": (lambda table: with_cell(table, (3, 0, 1), -7), "shares from 0 to 1, got -7 at [3, 0, 1]"),
+    "NaN in a cell": (lambda table: with_cell(table, (3, 0, 1), np.nan), "NaN"),
+    "ragged": (lambda table: [*table[:3].tolist(), table[3, :5].tolist()], "of one length in each row"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TABLES_OF_STEPS)
+def test_wrong_tables_of_steps(steps, name):
+    change, words = WRONG_TABLES_OF_STEPS[name]
+    assert_not_yet(STEPS, 2, (steps["search"], change(steps["table"])), words)
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_the_table_of_steps(steps, form):
+    assert outcome(STEPS, 2, TABLES[form](steps["table"]), steps["search"]).reached
+
+
+def test_a_table_needs_a_search_that_holds(steps):
+    search, table = steps["search"], steps["table"]
+    assert_not_yet(STEPS, 2, (lambda n, rate, seed: search(30, rate, seed), table), "after one step")
+    assert_not_yet(STEPS, 2, (table, search), "its parts are in another order: it must be (search, table)")
+    assert_not_yet(STEPS, 2, table, "answer question 1 first")
+    assert outcome(STEPS, 2, (search, ...)).state == "not attempted"
+
+
+@pytest.mark.parametrize("other", [5, 10, 20, 40])
+def test_only_one_number_of_steps_is_enough(steps, other):
+    search, enough = steps["search"], steps["enough"]
+    if other == enough:
+        assert outcome(STEPS, 3, other, search).reached
+    else:
+        assert_not_yet(STEPS, 3, (search, other), "More still helps" if other < enough else "Fewer would do")
+
+
+@pytest.mark.parametrize("other", [7, "ten", 10.5, [10, 20]], ids=str)
+def test_enough_is_one_of_four_numbers(steps, other):
+    assert_not_yet(STEPS, 3, (steps["search"], other), "5, 10, 20 or 40")
+
+
+@pytest.mark.parametrize("form", ONE_NUMBER)
+def test_enough_in_another_form(steps, form):
+    assert outcome(STEPS, 3, (steps["search"], ONE_NUMBER[form](steps["enough"]))).reached
+
+
+@pytest.mark.parametrize("name", ["always thirty steps", "one step, or thirty", "ignores the seed"])
+def test_enough_needs_a_search_that_holds(steps, name):
+    make, words = WRONG_SEARCHES[name]
+    assert_not_yet(STEPS, 3, (make(steps["search"]), 5), words)
+
+
+def test_enough_for_a_search_of_the_readers_own(steps):
+    search = functools.cache(moving(steps, with_momentum))
+
+    def success(count):
+        return np.mean([success_of(search(count, 0.05, seed), 3) for seed in range(3)])
+
+    enough = next(count for count in (5, 10, 20, 40) if success(2 * count) - success(count) < 0.02)
+    assert outcome(STEPS, 3, enough, search).reached
+
+
+# 2 · Why more steps than for one image?
+
+
+def rows_of(gradients):
+    rows = np.asarray(gradients).reshape(len(gradients), -1)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def in_a_loop(gradients):
+    rows = rows_of(gradients)
+    return sum(rows[i] @ rows[j] for i in range(len(rows)) for j in range(i)) * 2 / len(rows) / (len(rows) - 1)
+
+
+def with_tensorflow(gradients):
+    rows = tf.math.l2_normalize(tf.reshape(gradients, (len(gradients), -1)), axis=1)
+    cosines = tf.matmul(rows, rows, transpose_b=True)
+    return (tf.reduce_sum(cosines) - tf.linalg.trace(cosines)) / (len(rows) * (len(rows) - 1))
+
+
+RIGHT_COSINES = {
+    "in a loop": in_a_loop,
+    "a tensor": with_tensorflow,
+    "float32": lambda gradients: np.float32(in_a_loop(gradients)),
+    "an array": lambda gradients: np.array(in_a_loop(gradients)),
+    "an array of one": lambda gradients: np.array([in_a_loop(gradients)]),
+}
+WRONG_COSINES = {
+    "with itself": (lambda gradients: np.mean(rows_of(gradients) @ rows_of(gradients).T), "compared with itself"),
+    "not divided": (
+        lambda gradients: np.mean([a.ravel() @ b.ravel() for a, b in itertools.combinations(gradients, 2)]),
+        "divided by its length",
+    ),
+    "absolute": (lambda gradients: abs(in_a_loop(gradients)), "difference from ours"),
+    "squared": (lambda gradients: in_a_loop(gradients) ** 2, "difference from ours"),
+    "always zero": (lambda gradients: 0.0, "difference from ours"),
+    "only neighbours": (
+        lambda gradients: np.mean(np.sum(rows_of(gradients)[1:] * rows_of(gradients)[:-1], axis=1)),
+        "difference from ours",
+    ),
+    "all of them": (lambda gradients: rows_of(gradients) @ rows_of(gradients).T, "must have the shape ()"),
+    "a text": (lambda gradients: "near 0", "must be numbers"),
+    "forgotten return": (without_return(in_a_loop), "mean_cosine(gradients) gives nothing back"),
+    "a number": (0.39, "must be a function mean_cosine(gradients)"),
+}
+
+
+@pytest.mark.parametrize("name", ["the solution's", *RIGHT_COSINES])
+def test_the_cosine(sharing, name):
+    assert outcome(SHARING, 1, RIGHT_COSINES.get(name, sharing["mean_cosine"])).reached
+
+
+@pytest.mark.parametrize("name", WRONG_COSINES)
+def test_wrong_cosines(name):
+    assert_not_yet(SHARING, 1, *WRONG_COSINES[name])
+
+
+def counting(step=0.01, enough=0.9, cut=True, dtype=np.float32):
+    """Count as the solution does, with a gradient of one's own."""
+
+    def steps_needed(images):
+        network, noise = plain_network(chosen_seed()), np.zeros((28, 28, 1), dtype)
+        for steps in range(1, 100):
+            with tf.GradientTape() as tape:
+                shared = tf.constant(noise, tf.float32)
+                tape.watch(shared)
+                scores = tf.nn.log_softmax(network(images + shared))
+                loss = -tf.reduce_mean(scores[:, 3])
+            noise = noise - dtype(step) * np.sign(tape.gradient(loss, shared))
+            noisy = (images + noise).astype(np.float32)
+            if np.mean(network(np.clip(noisy, 0, 1) if cut else noisy).numpy().argmax(axis=1) == 3) >= enough:
+                return steps
+        return 100
+
+    return steps_needed
+
+
+RIGHT_COUNTS = {
+    "the solution's": lambda right: right,
+    "a gradient of one's own": lambda right: counting(),
+    "in float64": lambda right: counting(dtype=np.float64),
+    "a float": lambda right: lambda images: float(right(images)),
+    "a text": lambda right: lambda images: str(right(images)),
+    "a tensor": lambda right: lambda images: tf.constant(right(images)),
+}
+WRONG_COUNTS = {
+    "too many": (lambda right: lambda images: right(images) + 4, "difference from our steps"),
+    "always twelve": (lambda right: lambda images: 12, "difference from our steps"),
+    "by the number of images": (
+        lambda right: lambda images: {1: 12, 100: right(images)}[len(images)],
+        "difference from our steps",
+    ),
+    "of the quickest image": (
+        lambda right: lambda images: min(right(images[[place]]) for place in range(len(images[:5]))),
+        "100 digits together",
+    ),
+    "of the mean image": (
+        lambda right: lambda images: right(images.mean(axis=0, keepdims=True)),
+        "100 digits together",
+    ),
+    "steps of 0.02": (lambda right: counting(step=0.02), "One step is 0.01"),
+    "until half are": (lambda right: counting(enough=0.5), "until 90 % are taken"),
+    "a text": (lambda right: lambda images: "three", "must be numbers"),
+    "the noise": (lambda right: lambda images: images[0], "must have the shape ()"),
+    "forgotten return": (without_return, "steps_needed(images) gives nothing back"),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT_COUNTS)
+def test_the_steps_needed(sharing, name):
+    assert outcome(SHARING, 2, RIGHT_COUNTS[name](sharing["steps_needed"])).reached
+
+
+@pytest.mark.parametrize("name", WRONG_COUNTS)
+def test_wrong_numbers_of_steps(sharing, name):
+    make, words = WRONG_COUNTS[name]
+    assert_not_yet(SHARING, 2, make(sharing["steps_needed"]), words)
+
+
+WRONG_NOISE_FOR_SO_MANY = {
+    "over the limit": (lambda right: 1.2 * right, "largest |noise|"),
+    "in reverse order": (lambda right: right[::-1], "10,000"),
+    "one five times": (lambda right: right[[0, 0, 0, 0, 0]], "10,000" if not ON_MNIST else "are the same"),
+    "the last five times": (lambda right: right[[4, 4, 4, 4, 4]], "are the same" if ON_MNIST else "gain over one"),
+    "four": (lambda right: right[:4], "must have the shape (5, 28, 28, 1)"),
+    "zeros in the middle": (lambda right: with_cell(right, 2, 0), "found with 100 hardly works"),
+    "zeros but for the ends": (lambda right: with_cell(right, slice(1, 4), 0), "hardly works"),
+    "for another class": (lambda right: np.repeat(noise_for(8, 0.2)[None], 5, axis=0), "hardly works"),
+}
+if ON_MNIST:  # of the stand-in digits there are too few for the last two to differ
+    WRONG_NOISE_FOR_SO_MANY["a copy in the middle"] = lambda right: right[[0, 1, 3, 3, 4]], "are the same"
+
+
+@pytest.mark.parametrize("name", WRONG_NOISE_FOR_SO_MANY)
+def test_wrong_noise_for_so_many(sharing, name):
+    change, words = WRONG_NOISE_FOR_SO_MANY[name]
+    assert_not_yet(SHARING, 3, change(sharing["all_noise"]), words)
+
+
+@pytest.mark.parametrize("form", IN_OTHER_FORM)
+def test_noise_for_so_many(sharing, form):
+    assert outcome(SHARING, 3, IN_OTHER_FORM[form](sharing["all_noise"])).reached
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps": 60}, {"restarts": 2}], ids=str)
+def test_noise_for_so_many_with_other_settings(sharing, settings):
+    found = [search_for(3, sharing["digits"][:count], noise_limit=0.2, **settings) for count in sharing["TOGETHER"]]
+    assert outcome(SHARING, 3, found).reached
+
+
+# 3 · noise_limit and noise_l2_weight
+
+WRONG_MAPS = {
+    "limits reversed": (lambda right: right[::-1], "Rows are limits"),
+    "weights reversed": (lambda right: right[:, ::-1], "Rows are limits"),
+    "transposed": (lambda right: right.T, "must have the shape (6, 4)"),
+    "all ones": (np.ones_like, "We have measured it anew"),
+    "zeros but for five": (lambda right: zeros_but_for(right, (2, 0), (5, 0), (3, 1), (5, 2), (5, 3)), "you have"),
+    "weight 0 four times": (lambda right: np.repeat(right[:, :1], 4, axis=1), "We have measured it anew"),
+    "one limit six times": (lambda right: np.repeat(right[5:], 6, axis=0), "We have measured it anew"),
+    "the rest": (lambda right: 1 - right, "We have measured it anew"),
+    "in percent": (lambda right: 100 * right, "Is that in percent?"),
+    "-7 in a cell": (lambda right: with_cell(right, (0, 3), -7), "shares from 0 to 1, got -7 at [0, 3]"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_MAPS)
+def test_wrong_maps_of_limit_and_weight(limits, name):
+    change, words = WRONG_MAPS[name]
+    assert_not_yet(WEIGHT, 1, change(limits["success_map"]), words)
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_the_map_of_limit_and_weight(limits, form):
+    assert outcome(WEIGHT, 1, TABLES[form](limits["success_map"])).reached
+
+
+WRONG_SMALL_NOISE = {
+    "too small": (lambda noise, target: (noise / 2, target), "taken for your target"),
+    "too large": (lambda noise, target: (noise_for(3), 3), "A smaller limit is enough"),
+    "another target": (lambda noise, target: (noise, (target + 1) % 10), "taken for your target"),
+    "zeros": (lambda noise, target: (np.zeros_like(noise), target), "taken for your target"),
+    "no such target": (lambda noise, target: (noise, 10), "`target` must be a whole number, from 0 to 9, got 10"),
+    "turned round": (lambda noise, target: (target, noise), "it must be (small_noise, target)"),
+    "without a target": (lambda noise, target: (noise, ...), "`target` is still missing"),
+    "without noise": (lambda noise, target: (..., target), "`small_noise` is still missing"),
+    "only the noise": (lambda noise, target: noise, "your answer must be (small_noise, target)"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SMALL_NOISE)
+def test_wrong_small_noise(limits, name):
+    make, words = WRONG_SMALL_NOISE[name]
+    assert_not_yet(WEIGHT, 2, make(limits["small_noise"], limits["target"]), words)
+
+
+def test_what_was_measured_is_kept_when_the_target_is_missing(limits):
+    assert_not_yet(WEIGHT, 2, (limits["small_noise"], ...), "✓ largest |noise|")
+
+
+@pytest.mark.parametrize("form", ONE_NUMBER)
+@pytest.mark.parametrize("noise_form", ["a list", "a leading axis"])
+def test_small_noise(limits, noise_form, form):
+    noise, target = IN_OTHER_FORM[noise_form](limits["small_noise"]), ONE_NUMBER[form](limits["target"])
+    assert outcome(WEIGHT, 2, (noise, target)).reached
+
+
+WITHOUT_A_WEIGHT = {
+    "the defaults": {},
+    "a smaller limit": {"limit": 0.27},
+    "other starts": {"limit": 0.28, "restarts": 4},
+    "a longer search": {"limit": 0.28, "steps": 60, "batch_size": 32},
+    "a short search": {"limit": 0.28, "steps": 5},
+    "hardly any weight": {"noise_l2_weight": 1e-4},
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_WEIGHT)
+def test_faint_noise_needs_the_weight(name):
+    assert_not_yet(WEIGHT, 3, noise_for(3, **WITHOUT_A_WEIGHT[name]), "The limit alone does nearly as well")
+
+
+WRONG_FAINT_NOISE = {
+    "too faint": (lambda right: right / 4, "success on test images"),
+    "zeros": (np.zeros_like, "success on test images"),
+    "for another class": (lambda right: noise_for(8, noise_l2_weight=0.05), "success on test images"),
+    "too large a weight": (lambda right: noise_for(3, noise_l2_weight=1.0), "success on test images"),
+    "over the limit": (lambda right: np.where(np.abs(right) > 0.2, 3 * right, 0), "largest |noise|"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FAINT_NOISE)
+def test_wrong_faint_noise(limits, name):
+    change, words = WRONG_FAINT_NOISE[name]
+    assert_not_yet(WEIGHT, 3, change(limits["faint_noise"]), words)
+
+
+@pytest.mark.parametrize("form", IN_OTHER_FORM)
+def test_faint_noise(limits, form):
+    assert outcome(WEIGHT, 3, IN_OTHER_FORM[form](limits["faint_noise"])).reached
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps": 60, "batch_size": 32}, {"restarts": 2}], ids=str)
+def test_faint_noise_with_other_settings(settings):
+    assert outcome(WEIGHT, 3, noise_for(3, noise_l2_weight=0.05, **settings)).reached
+
+
+# 4 · Target 1
+
+WRONG_NOISE_FOR_THE_1 = {
+    "over the limit": (lambda right: 1.3 * right, "largest |noise|"),
+    "for the 3": (lambda right: noise_for(3), "success on test images"),
+    "zeros": (np.zeros_like, "success on test images"),
+    "turned round": (lambda right: -right, "success on test images"),
+    "only what darkens": (lambda right: np.maximum(right, 0), "success on test images"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_NOISE_FOR_THE_1)
+def test_wrong_noise_for_the_1(ones, name):
+    change, words = WRONG_NOISE_FOR_THE_1[name]
+    assert_not_yet(ONES, 1, change(ones["noise_for_1"]), words)
+
+
+@pytest.mark.parametrize("name", WRONG_NOISE_FOR_THE_1)
+def test_who_holds_out_needs_noise_for_the_1(ones, name):
+    change, words = WRONG_NOISE_FOR_THE_1[name]
+    assert_not_yet(ONES, 2, (change(ones["noise_for_1"]), ones["digit"]), words)
+
+
+@pytest.mark.parametrize("form", IN_OTHER_FORM)
+def test_noise_for_the_1(ones, form):
+    assert outcome(ONES, 1, IN_OTHER_FORM[form](ones["noise_for_1"])).reached
+
+
+@pytest.mark.parametrize("settings", [{}, {"steps": 40}], ids=str)
+def test_noise_for_the_1_with_other_settings(settings):
+    assert outcome(ONES, 1, noise_for(1, **settings)).reached
+
+
+def gives_way(ones):
+    return int(np.argmax([ones["shares"][name] if name != 1 else 0 for name in range(10)]))
+
+
+WRONG_DIGITS = {
+    "the one that gives way": (gives_way, "holds out better"),
+    "the 1 itself": (lambda ones: 1, "holds out better"),
+    "ten": (lambda ones: 10, "must be a whole number, from 0 to 9, got 10"),
+    "a share": (lambda ones: 0.12, "must be a whole number, from 0 to 9, got 0.12"),
+    "a word": (lambda ones: "zero", "must be a whole number, from 0 to 9, got 'zero'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_DIGITS)
+def test_wrong_digits(ones, name):
+    find, words = WRONG_DIGITS[name]
+    assert_not_yet(ONES, 2, (ones["noise_for_1"], find(ones)), words)
+
+
+@pytest.mark.parametrize("form", ONE_NUMBER)
+def test_who_holds_out(ones, form):
+    digit = ONE_NUMBER[form](ones["digit"])
+    assert outcome(ONES, 2, digit, ones["noise_for_1"]).reached
+    assert outcome(ONES, 2, (ones["noise_for_1"], digit)).reached
+
+
+def test_who_holds_out_comes_second(ones):
+    assert_not_yet(ONES, 2, ones["digit"], "answer question 1 first")
+    assert outcome(ONES, 2, (ones["noise_for_1"], ...)).state == "not attempted"
+
+
+WRONG_TEN = {
+    "over the limit": (lambda noise: 1.3 * noise, "largest |noise|"),
+    "zeros": (np.zeros_like, "hardly works"),
+    "zeros for the 4": (lambda noise: with_cell(noise, 4, 0), "Noise for the 4 that hardly works"),
+    "each for the next class": (lambda noise: np.roll(noise, 1, axis=0), "hardly works"),
+    "that for the 1 ten times": (lambda noise: np.repeat(noise[1:2], 10, axis=0), "hardly works"),
+    "nine": (lambda noise: noise[:9], "must have the shape (10, 28, 28, 1)"),
+}
+
+
+@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("name", WRONG_TEN)
+def test_noise_for_each_class_must_work(ones, name, number):
+    change, words = WRONG_TEN[name]
+    assert_not_yet(ONES, number, (change(ones["all_noise"]), ones["table" if number == 3 else "tested"]), words)
+
+
+def of_all_images(ones):
+    """A table in which the images of the noise's own class were not left out."""
+    images = ones["test_images"]
+    seen = [ones["plain"](add_noise(images, noise)).numpy().argmax(axis=1) for noise in ones["all_noise"]]
+    return np.array([np.bincount(row, minlength=10) / len(images) for row in seen])
+
+
+WRONG_TABLES = {
+    "transposed": (lambda ones: ones["table"].T, "a row's sum"),
+    "all on the diagonal": (lambda ones: np.eye(10), "table: largest difference"),
+    "half on the diagonal": (lambda ones: 0.5 * ones["table"] + 0.5 * np.eye(10), "table: largest difference"),
+    "only three rows": (lambda ones: zeros_but_for(ones["table"], 1, 3, 8), "add up to 1"),
+    "three rows, the rest a tenth": (
+        lambda ones: np.where(np.isin(np.arange(10), (1, 3, 8))[:, None], ones["table"], 0.1),
+        "table: largest difference",
+    ),
+    "two rows swapped": (lambda ones: ones["table"][[0, 1, 2, 3, 4, 6, 5, 7, 8, 9]], "table: largest difference"),
+    "a tenth of it": (lambda ones: ones["table"] / 10, "add up to 1"),
+    "its own class not left out": (of_all_images, "own class left out"),
+    "counts": (lambda ones: 874 * ones["table"], "must hold shares from 0 to 1"),
+    "-7 in a cell": (lambda ones: with_cell(ones["table"], (6, 2), -7), "got -7 at [6, 2]"),
+    "missing": (lambda ones: ..., "`table` is still missing"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TABLES)
+def test_wrong_tables_of_what_is_taken_for_what(ones, name):
+    make, words = WRONG_TABLES[name]
+    assert_not_yet(ONES, 3, (ones["all_noise"], make(ones)), words)
+
+
+def test_what_was_measured_is_kept_when_the_table_is_missing(ones):
+    assert_not_yet(ONES, 3, (ones["all_noise"], ...), "✓ lowest success of the ten")
+    assert_not_yet(ONES, 3, (..., ones["table"]), "`all_noise` is still missing")
+    assert_not_yet(ONES, 3, (ones["table"], ones["all_noise"]), "it must be (all_noise, table)")
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_searched_for_one_taken_for_another(ones, form):
+    assert outcome(ONES, 3, (list(ones["all_noise"]), TABLES[form](ones["table"]))).reached
+
+
+def halves_not_cut(ones):
+    shares, images = ones["share_taken"], ones["test_images"]
+    halves = [(np.maximum(noise, 0), np.minimum(noise, 0)) for noise in ones["all_noise"]]
+    uncut = [[shares(images + half, target) for half in both] for target, both in enumerate(halves)]
+    return np.concatenate([ones["tested"][:, :2], uncut], axis=1)
+
+
+WRONG_TESTS = {
+    "never without the cut": (lambda ones: ones["tested"][:, [0, 0, 2, 3]], ", 1] you have"),
+    "always without the cut": (lambda ones: ones["tested"][:, [1, 1, 2, 3]], ", 0] you have"),
+    "halves swapped": (lambda ones: ones["tested"][:, [0, 1, 3, 2]], "in the order of the text"),
+    "halves not cut": (halves_not_cut, "are the halves cut to [0, 1]?"),
+    "only the row of the 1": (lambda ones: zeros_but_for(ones["tested"], 1), "table: largest difference"),
+    "the rest": (lambda ones: 1 - ones["tested"], "table: largest difference"),
+    "transposed": (lambda ones: ones["tested"].T, "must have the shape (10, 4)"),
+    "in percent": (lambda ones: 100 * ones["tested"], "Is that in percent?"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TESTS)
+def test_wrong_tests_of_the_explanation(ones, name):
+    make, words = WRONG_TESTS[name]
+    assert_not_yet(ONES, 4, (ones["all_noise"], make(ones)), words)
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_the_test_of_the_explanation(ones, form):
+    assert outcome(ONES, 4, (ones["all_noise"], TABLES[form](ones["tested"]))).reached
+
+
+def test_noise_with_other_settings_is_tested_as_well(ones):
+    all_noise = find_universal_noise(ones["plain"], ones["digits"], range(10), seed=5)
+    rows = [ones["in_four_ways"](noise, target) for target, noise in enumerate(all_noise)]
+    assert outcome(ONES, 4, (all_noise, rows)).reached
+
+
+def test_the_test_comes_after_the_ten_noises(ones):
+    assert_not_yet(ONES, 4, ones["tested"], "answer question 3 first")
+    assert outcome(ONES, 4, (ones["all_noise"], ...)).state == "not attempted"
