@@ -117,6 +117,7 @@ QUIZ: dict[str, Callable[[np.ndarray], float]] = {
     "Ask of each: does anything in it know where this noise has its strokes?",
     "Random, shifted or turned-round noise has no strokes where they count, and at a fifth the right ones have too "
     "little force. At half, some digits fall and some do not. A network that was trained alike leans the same way.",
+    seconds=10,
     answers=by_name(nearest_choice, *QUIZ),
 )
 def quiz(answer: Answer) -> Iterator[Finding]:
@@ -171,17 +172,19 @@ IN_SHORT = {
         "brightness, shade, shading, tiny change, small change, slight change, little change, changed pixel, alter, "
         "modif, manipul, tamper, retouch, coat, gunk, blemish, squiggle, scrawl, doodle, transparen, foil, pinch, "
         "powder, mist, blur, shadow, ripple, watermark, wallpaper, tattoo, disguise, glitch, crumb, snow, ink, "
-        "marks, mottl, hatching, dapple"
+        "marks, mottl, hatching, dapple, lens, hiss, surcharge, ingredient, extra, added to, add to, adds to, laid "
+        "over, lay over, put over, put on, on top of, in front of, superimpose, tissue, drape, contamin, decei, "
+        "decept, put into, mixed into"
     ),
     "the network": (
         "network, computer, machine, program, ai, algorithm, model, software, net, neural, classifier, artificial, "
         "intelligen, system, detector, recogni, robot, bot, app, brain, phone, scanner, processor, reader, neuron, "
         "automat, deep learning, gadget, device, apparatus, engine, checker, technolog, electronic, mechan, "
-        "assistant, chatbot, gpt, tool"
+        "assistant, chatbot, gpt, tool, contraption, thing that reads, thing that sees, gizmo, autopilot"
     ),
     "any image": (
         "image, picture, photo, digit, drawing, handwrit, scan, input, drawn, sketch, painting, paint, canvas, "
-        "figure, numbers, numeral, x-ray, snapshot, shot, letter, character, portrait, frame, envelope, page, "
+        "figure, number, numeral, pic, x-ray, snapshot, shot, letter, character, portrait, frame, envelope, page, "
         "writing, written, pixel, selfie, camera, postcode, scene, view, looks at, looking at, look at, what it "
         "sees, is shown, face, poster, screen, symbol, road sign, traffic sign, stop sign, card, object, slide, x "
         "ray, print"

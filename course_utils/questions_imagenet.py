@@ -65,7 +65,7 @@ def as_we_measure(place: str, given: float, ours: float, tolerance: float, reaso
     "09_imagenet",
     "`find_universal_noise` takes `None` for the target class. What it returns has one axis more than is wanted.",
     "`steps=40, batch_size=20` takes less than half a minute. The limit is 10 / 255.",
-    seconds=10,
+    seconds=5,
     away=noise(like=lambda: IMAGE),
 )
 def away_from_the_answer(answer: Answer) -> Iterator[Finding]:
@@ -79,7 +79,7 @@ def away_from_the_answer(answer: Answer) -> Iterator[Finding]:
     "`find_universal_noise(network, images, target, 16 / 255, …)`, and the first of what it returns.",
     "More steps than before: `steps=60, batch_size=20`.",
     "Not every class is equally easy. A pineapple (953) is one that works.",
-    seconds=10,
+    seconds=5,
     target=a_class,
     noise=noise(like=lambda: IMAGE),
 )
@@ -95,7 +95,7 @@ def towards_one_class(answer: Answer) -> Iterator[Finding]:
     "09_imagenet",
     "`images[:50]` are the first 50. Search on them as in question 1.",
     "`fooled(network, few, noise)`, and once more with the test photographs.",
-    seconds=10,
+    seconds=5,
     from_few=noise(like=lambda: IMAGE),
     rate_on_the_50=shares(),
     rate_on_test=shares(),
