@@ -29,7 +29,7 @@ import tensorflow as tf
 
 LIMITS = (4 / 255, 8 / 255, 16 / 255)
 FRESH = 8 / 255  # the limit of question 4
-LEAST = ((0.045, 0.04), (0.13, 0.1), (0.6, 0.3))  # success at these limits, on average, and on the stand-in
+LEAST = ((0.045, 0.0), (0.13, 0.02), (0.6, 0.25))  # success at these limits, on average, and on the stand-in
 IMAGE = (32, 32, 3)
 
 
