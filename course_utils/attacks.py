@@ -63,6 +63,8 @@ class AttackReport:
         accuracy_with_fewer_steps: the lowest accuracy that a quarter of the steps towards each class leaves.
         explained_by_gradients: how much of what changes in the logits, from one image to another, the gradients on
             the way between them add up to. A network that jumps, as behind rounding, is far from 1.
+        way_with_slope: on how much of such a way the logits change: 1 where they do so evenly, near 0 where they are
+            flat round every image and all happens in between, as behind logits that are cut off.
     """
 
     clean_accuracy: float
@@ -75,19 +77,42 @@ class AttackReport:
     accuracy_at_limit_1: float
     accuracy_with_fewer_steps: float
     explained_by_gradients: float
+    way_with_slope: float
 
     @property
     def believable(self) -> bool:
         """Did the search work at all?
 
-        The gradients explain what the network does, at limit 1 little more than chance is left, and more steps weaken
-        no attack.
+        The gradients explain what the network does, they are not zero nearly everywhere, noise for single images
+        leaves no more than universal noise, at limit 1 little more than chance is left, and more steps weaken no
+        attack.
         """
-        chance = 1 / len(self.all_noise)
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why the report is not to be believed; empty where it is."""
+        if not self.explained_by_gradients >= 0.9:
+            return (
+                f"its gradients explain {self.explained_by_gradients:.0%} of what it does (90% wanted): it jumps, "
+                "as behind rounding, where they see nothing, so no attack along them is believable"
+            )
+        if not self.way_with_slope >= 0.2:
+            return (
+                f"its logits change on {self.way_with_slope:.0%} of the way from one image to another (20% wanted): "
+                "they are flat round the images, as where they are cut off, and no attack can feel its way there"
+            )
+        if not self.single_image_accuracy <= self.worst_accuracy + 0.05:
+            return (
+                f"noise for single images leaves {self.single_image_accuracy:.1%}, and one noise for all leaves only "
+                f"{self.worst_accuracy:.1%}; as each image could take that one, the stronger attack has not worked"
+            )
+        chance, more_steps = 1 / len(self.all_noise), self.by_attack["universal, towards a class"]
+        if self.accuracy_at_limit_1 <= 2 * chance and more_steps <= self.accuracy_with_fewer_steps + 0.01:
+            return ""
         return (
-            self.explained_by_gradients >= 0.9
-            and self.accuracy_at_limit_1 <= 2 * chance
-            and self.by_attack["universal, towards a class"] <= self.accuracy_with_fewer_steps + 0.01
+            f"the judge fails against it: noise at limit 1 leaves {self.accuracy_at_limit_1:.0%}, fewer steps leave "
+            f"{self.accuracy_with_fewer_steps:.1%}; where noise of that size does nothing, the search has not worked"
         )
 
     def __str__(self) -> str:
@@ -98,6 +123,7 @@ class AttackReport:
             "to check: at limit 1": self.accuracy_at_limit_1,
             "to check: with fewer steps": self.accuracy_with_fewer_steps,
             "to check: gradients explain": self.explained_by_gradients,
+            "to check: way with a slope": self.way_with_slope,
         }
         return "\n".join(f"{name:32} {accuracy:6.1%}" for name, accuracy in rows.items())
 
@@ -153,6 +179,7 @@ def reattack(
     if not isinstance(strength, str) or strength not in STRENGTHS:
         raise ValueError(f"strength must be one of {', '.join(STRENGTHS)}, got {in_short(strength)}")
     attacks = _Attacks(network, dataset, noise_limit, STRENGTHS[strength], check_seed(seed))
+    explained, way_with_slope = attacks.between_images()
     all_noise = attacks.universal(network)
     towards = [
         evaluate_noise(network, *attacks.test, noise, target, noise_limit) for target, noise in enumerate(all_noise)
@@ -177,7 +204,8 @@ def reattack(
         all_noise=all_noise,
         accuracy_at_limit_1=attacks.lowest(noise_limit=1.0, steps=20),
         accuracy_with_fewer_steps=attacks.lowest(steps=STRENGTHS[strength].steps // 4),
-        explained_by_gradients=attacks.explained_by_gradients(),
+        explained_by_gradients=explained,
+        way_with_slope=way_with_slope,
     )
 
 
@@ -245,13 +273,18 @@ class _Attacks:
         found = self.search(self.network, range(len(self.dataset.class_names)), **settings)
         return min(self.accuracy(noise) for noise in found)
 
-    def explained_by_gradients(self) -> float:
-        """Go from images to others under random noise, and compare the logits' change with the sum of gradients."""
+    def between_images(self) -> tuple[float, float]:
+        """Go from images to others under random noise: do gradients explain the change, and where do they lie?"""
         images = self.dataset.test.images[:WAYS]
         noise = np.random.default_rng(self.seed).choice([-self.noise_limit, self.noise_limit], images.shape)
         others = add_noise(np.roll(images, 1, axis=0), noise.astype(np.float32))
-        change, explained = compiled(self.network, _changes)(images, others)
-        return float(np.median(np.clip(1 - abs(change - explained) / abs(change), 0, 1))) if len(change) else 1.0
+        change, slopes = (array.numpy() for array in compiled(self.network, _changes)(images, others))
+        if not len(change):
+            return 1.0, 1.0
+        explained = 1 - abs(change - slopes.sum(axis=1)) / abs(change)
+        # the participation ratio: 1 for equal slopes, n of PARTS where only n are there
+        spread = abs(slopes).sum(axis=1) ** 2 / np.maximum(PARTS * (slopes**2).sum(axis=1), 1e-30)
+        return float(np.median(np.clip(explained, 0, 1))), float(np.median(spread))
 
     def single_images(self) -> dict[str, np.ndarray]:
         """Attack test images one by one; for each attack return which of them it left standing, bool (N,)."""
@@ -317,7 +350,7 @@ class _Attacks:
 
 
 def _changes(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Compile, for ways on which the answer changes: how far the logits move, and what gradients there add up to."""
+    """Compile, for ways on which the answer changes: how far the logits move, and the slopes (ways, PARTS) there."""
 
     @tf.function(reduce_retracing=True)
     def changes(images, others):  # type: ignore[no-untyped-def]
@@ -327,12 +360,12 @@ def _changes(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]
             logits = logits_of(network, of)
             return tf.gather(logits, last, batch_dims=1) - tf.gather(logits, first, batch_dims=1)
 
-        way, explained = others - images, tf.zeros(tf.shape(first))
+        way, slopes = others - images, tf.TensorArray(tf.float32, PARTS)
         for part in tf.range(PARTS):
             at = tf.identity(images + way * (tf.cast(part, tf.float32) + 0.5) / PARTS)
-            explained += tf.reduce_sum(gradient_of(lead(at), at) * way, axis=(1, 2, 3)) / PARTS
+            slopes = slopes.write(part, tf.reduce_sum(gradient_of(lead(at), at) * way, axis=(1, 2, 3)) / PARTS)
         change = lead(others) - lead(images)
-        return tf.boolean_mask(change, first != last), tf.boolean_mask(explained, first != last)
+        return tf.boolean_mask(change, first != last), tf.boolean_mask(tf.transpose(slopes.stack()), first != last)
 
     return changes
 

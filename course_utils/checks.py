@@ -425,7 +425,8 @@ def in_short(value: Any) -> str:
     except Exception:  # a class of the reader's own
         text = ""
     kind = type(value).__name__
-    return text if 0 < len(text) <= 60 and "\n" not in text else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    article = "an" if kind[0] in "aeiou" or kind == "ndarray" else "a"
+    return text if 0 < len(text) <= 60 and "\n" not in text else f"{article} {kind}"
 
 
 def _fits(wanted: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:

@@ -70,7 +70,7 @@ def my_network(answer: Answer) -> Iterator[Finding]:
     "`find_universal_noise(plain, images, range(10), limit, seed=seed)` gives the ten noises for one limit.",
     "`evaluate_noise(plain, test_images, test_labels, noise, target, limit).success_rate` is one cell of the table.",
     seconds=10,
-    all_noise=noise(3, 10, like=lambda: IMAGE),
+    all_noise=noise(3, 10, shape=IMAGE),
     success=shares(3, 10),
 )
 def noise_at_three_limits(answer: Answer) -> Iterator[Finding]:
@@ -130,7 +130,7 @@ def _noise_needed(network: keras.Model, images: np.ndarray, labels: np.ndarray) 
     "The noise must be searched against the network that it is tested on. Away from the answer takes more steps: 60.",
     "`evaluate_noise(…, np.zeros((32, 32, 3), np.float32), None).accuracy` is the clean accuracy.",
     seconds=25,
-    fresh_noise=noise(2, 11, like=lambda: IMAGE),
+    fresh_noise=noise(2, 11, shape=IMAGE),
     accuracies=shares(2, 3),
 )
 def fresh_noise_for_both(answer: Answer) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ from course_utils.feedback import Answer, Finding, at_least, told
 from course_utils.networks import course_network
 from course_utils.questions import (
     LIMIT,
-    Measure,
     accuracy_under,
     by_name,
     measured,
@@ -135,8 +134,8 @@ def _beside_answer(text: str, value: float, answer: float) -> Finding:
     return told(text, value, "" if is_nearest else f", you said about {answer:.0%}", ".0%")
 
 
-def explanation(part: str, least: int, most: int, topics: Mapping[str, str]) -> Measure:
-    """Measure what can be measured of a text: its length, and whether it speaks of what it is about."""
+def explanation(part: str, least: int, most: int, topics: Mapping[str, str], *hints: str) -> None:
+    """Ask for a text, and measure what can be measured of it: its length, and whether it speaks of the topics."""
 
     def measure(answer: Answer) -> Iterator[Finding]:
         explained = " ".join(getattr(answer, part).lower().split())
@@ -149,7 +148,7 @@ def explanation(part: str, least: int, most: int, topics: Mapping[str, str]) -> 
         reason = f"It does not speak of {'; of '.join(hints)}."
         yield at_least("things it speaks of", len(topics) - len(missing), len(topics), reason, ".0f")
 
-    return measure
+    question("10_explain", *hints, **{part: text})(measure)  # type: ignore[arg-type]
 
 
 def _beginning(word: str) -> str:
@@ -238,22 +237,19 @@ IN_FULL = IN_DETAIL | {
         "conclusive, calculate that, calculates that, watertight, airtight"
     ),
 }
-question(
-    "10_explain",
+explanation(
+    "sentence", 10, 40, IN_SHORT,
     "Who does what to whom? Leave out how.",
     "Say that it is *one* noise for all.",
-    sentence=text,
-)(explanation("sentence", 10, 40, IN_SHORT))
-question(
-    "10_explain",
+)  # fmt: skip
+explanation(
+    "paragraph", 60, 160, IN_DETAIL,
     "What tells the search whether a pixel should become darker or lighter?",
     "Two sentences on what, two on how, one on why.",
-    paragraph=text,
-)(explanation("paragraph", 60, 160, IN_DETAIL))
-question(
-    "10_explain",
+)  # fmt: skip
+explanation(
+    "page", 250, 600, IN_FULL,
     "Go through the notebooks: one or two sentences each.",
     "End with what is still open.",
-    page=text,
-)(explanation("page", 250, 600, IN_FULL))
+)  # fmt: skip
 reflection("10_explain")

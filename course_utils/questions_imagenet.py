@@ -66,7 +66,7 @@ def as_we_measure(place: str, given: float, ours: float, tolerance: float, reaso
     "`find_universal_noise` takes `None` for the target class. What it returns has one axis more than is wanted.",
     "`steps=40, batch_size=20` takes less than half a minute. The limit is 10 / 255.",
     seconds=5,
-    away=noise(like=lambda: IMAGE),
+    away=noise(shape=IMAGE),
 )
 def away_from_the_answer(answer: Answer) -> Iterator[Finding]:
     """Noise of 10 of 255 that changes most predictions."""
@@ -81,7 +81,7 @@ def away_from_the_answer(answer: Answer) -> Iterator[Finding]:
     "Not every class is equally easy. A pineapple (953) is one that works.",
     seconds=5,
     target=a_class,
-    noise=noise(like=lambda: IMAGE),
+    noise=noise(shape=IMAGE),
 )
 def towards_one_class(answer: Answer) -> Iterator[Finding]:
     """Noise of 16 of 255 that makes most photographs one class."""
@@ -96,7 +96,7 @@ def towards_one_class(answer: Answer) -> Iterator[Finding]:
     "`images[:50]` are the first 50. Search on them as in question 1.",
     "`fooled(network, few, noise)`, and once more with the test photographs.",
     seconds=5,
-    from_few=noise(like=lambda: IMAGE),
+    from_few=noise(shape=IMAGE),
     rate_on_the_50=shares(),
     rate_on_test=shares(),
 )

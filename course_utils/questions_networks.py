@@ -1,13 +1,13 @@
 """What exercise 7 asks, about networks of the reader's own: how each answer is measured, and the hints."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from course_utils.checks import check_network
 from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import classes_seen, evaluate_noise
-from course_utils.feedback import Answer, Finding, as_array, at_least, told
+from course_utils.feedback import Answer, Finding, as_array, at_least, at_most, told
 from course_utils.networks import convolutional_network
 from course_utils.noise import add_noise
 from course_utils.questions import (
@@ -16,7 +16,10 @@ from course_utils.questions import (
     a_network,
     as_measured,
     by_name,
+    clean_accuracy,
+    least_apart,
     noise,
+    overlaid,
     plain_network,
     question,
     reflection,
@@ -76,16 +79,21 @@ def loss_on(network: keras.Model, one: np.ndarray) -> float:
     return float(np.mean(loss))
 
 
-def least_apart(arrays: Mapping[str, np.ndarray]) -> tuple[float, str]:
-    """Find the two that are most alike: the share of their values that differ, and their names."""
-    pairs = itertools.combinations(arrays, 2)
-    return min((float(np.mean(arrays[one] != arrays[other])), f"{one} and {other}") for one, other in pairs)
+def most_alike_weights(weights: Mapping[str, Sequence[np.ndarray]]) -> tuple[float, str]:
+    """Find the two networks that share most of a layer: the correlation of its weights, and their names."""
+    found = [(0.0, "none")]
+    for one, other in itertools.combinations(weights, 2):
+        for first, second in itertools.product(weights[one], weights[other]):
+            if first.shape == second.shape and first.size >= 100 and first.std() > 0 and second.std() > 0:
+                found.append((float(np.corrcoef(first.ravel(), second.ravel())[0, 1]), f"{one} and {other}"))
+    return max(found)
 
 
 def of_axes(least: int, most: int) -> Take:
-    """Numbers with so many axes. How long these must be, the networks say."""
+    """Numbers with so many axes, or a dict of them. How long these must be, the networks say."""
 
     def take(value: Any, name: str) -> np.ndarray:
+        value = list(value.values()) if isinstance(value, Mapping) else value
         try:
             shape = np.shape(value)
         except ValueError:  # rows of different lengths
@@ -103,7 +111,8 @@ def of_networks(networks: Mapping[str, Any], take: Take, value: np.ndarray, name
     try:
         return take(value, name)  # type: ignore[no-any-return]
     except ValueError as error:
-        raise ValueError(f"{error}. The {len(networks)} networks are {', '.join(networks)}") from None
+        said = str(error) if str(error).endswith("?") else f"{error}."
+        raise ValueError(f"{said} The {len(networks)} networks are {', '.join(networks)}") from None
 
 
 @question(
@@ -115,8 +124,7 @@ def of_networks(networks: Mapping[str, Any], take: Take, value: np.ndarray, name
 )
 def own_networks(answer: Answer) -> Iterator[Finding]:
     """At least three trained networks by name."""
-    networks, test = own(answer.my_networks), load_mnist().test
-    images, labels = test.images[:MEASURED], test.labels[:MEASURED]
+    networks, images = own(answer.my_networks), load_mnist().test.images[:MEASURED]
     reason = "Three, each with a name of its own, which is neither plain nor immune."
     yield at_least("networks", len(networks), 3, reason, ".0f")
     for name, network in networks.items():
@@ -124,14 +132,16 @@ def own_networks(answer: Answer) -> Iterator[Finding]:
             check_network(network, images)
         except (TypeError, ValueError) as error:
             raise ValueError(f"in `my_networks`, {name!r}: {error}") from None
-    right = {name: float(np.mean(classes_seen(network, images) == labels)) for name, network in networks.items()}
+    right = {name: clean_accuracy(network) for name, network in networks.items()}
     weakest = min(right, key=lambda name: right[name])
     reason = f"It is {weakest}. Train it longer, or at a larger rate."
     yield at_least("accuracy of the weakest", right[weakest], wanted(0.93, 0.85), reason)
-    overlaid = (images + images[::-1]) / 2  # on these nobody is right, and each answers for itself
-    apart, names = least_apart({name: classes_seen(one, overlaid) for name, one in everyone(networks).items()})
+    apart, names = least_apart({name: classes_seen(one, overlaid()) for name, one in everyone(networks).items()})
     reason = f"{names} answer alike, so they are one network. Build each anew, from a seed of its own."
     yield at_least("pairs of digits, one over the other, that two answer differently", apart, APART, reason)
+    alike, names = most_alike_weights({name: one.get_weights() for name, one in everyone(networks).items()})
+    reason = f"{names} have a layer in common, so one is the other in another dress. Train each by itself."
+    yield at_most("correlation of the weights of two layers, at most", alike, 0.999, reason, ".3f")
     sizes = len({network.count_params() for network in networks.values()})
     yield at_least("different numbers of weights", sizes, 2, "Build at least one with more or fewer weights.", ".0f")
 
@@ -170,9 +180,10 @@ def found_on_tested_on(answer: Answer) -> Iterator[Finding]:
     yield at_least(text, taken_off[least], 0.85, reason)
     table = of_networks(networks, shares(count, count), answer.table, "table")
     reason = "A row for each noise, a column for each network it is tested on."
-    if np.abs(table.T - measured).max() <= 0.02:
-        reason = "Rows and columns are exchanged. " + reason
-    yield as_measured("the table", table, measured, 0.02, reason)
+    for dress, what in ((table.T, "Rows and columns are exchanged. "), (1 - table, "It is the rest up to 1. ")):
+        if np.abs(dress - measured).max() <= 0.02:
+            reason = what + reason
+    yield as_measured("cells of the table", table, measured, 0.02, reason)
 
 
 @question(

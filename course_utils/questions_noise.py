@@ -13,6 +13,7 @@ from course_utils.questions import (
     as_measured,
     cells_as_measured,
     function,
+    least_apart,
     measured,
     noise,
     number,
@@ -23,7 +24,6 @@ from course_utils.questions import (
     search_for,
     shares,
     success_of,
-    universal_noise,
     wanted,
     within,
 )
@@ -48,7 +48,7 @@ def search_of(answer: Answer) -> Search:
 
     def search(steps: int, learning_rate: float, seed: int) -> np.ndarray:
         found = given_back(answer.search(steps, learning_rate, seed), "search(steps, learning_rate, seed)")
-        return universal_noise(found, "search(…)")
+        return noise()(found, "search(…)")  # type: ignore[no-any-return]
 
     return search
 
@@ -218,7 +218,7 @@ def noise_for_so_many(answer: Answer) -> Iterator[Finding]:
     success = [success_of(noise, 3) for noise in all_noise]
     hardly = f"That found with {TOGETHER[int(np.argmin(success))]:,} hardly works."
     yield at_least("lowest success of the five, on test images", min(success), wanted(0.4, 0.3), hardly)
-    unlike = min(float(np.mean(one != other)) for i, one in enumerate(all_noise) for other in all_noise[:i])
+    unlike, _ = least_apart(dict(zip(TOGETHER, all_noise, strict=True)))
     # of the stand-in digits there are fewer than 1,000, so that the last two are the same
     reason = "Two of the five are the same: search one for each number."
     yield at_least("pixels in which two of them differ, at least", unlike, wanted(0.001, 0.0), reason)
@@ -320,16 +320,25 @@ def noise_for_the_1(answer: Answer) -> Iterator[Finding]:
     "Divide column 1 by the sum of each row, and leave out the row of the 1s.",
     noise_for_1=1,
     digit=one_of(*DIGITS),
+    share=shares(),
 )
 def who_holds_out(answer: Answer) -> Iterator[Finding]:
-    """The digit of which the smallest share is taken for a 1."""
+    """The digit of which the smallest share is taken for a 1, and this share."""
     yield from noise_for_the_1(answer)
     confusion = measured(answer.noise_for_1, 1, LIMIT).confusion
     taken = confusion[:, 1] / confusion.sum(axis=1)
     taken[1] = 1.0
-    reason = "Another digit holds out better. Is each count divided by the number of such digits?"
     share = float(taken[answer.digit])
-    yield at_most("share of your digit that is taken for a 1", share, float(taken.min()) + 0.02, reason)
+    reason = "Is the count divided by the number of such digits, among the first 1,000 test images?"
+    yield at_most(
+        "share of your digit that is taken for a 1: you are off by", abs(answer.share - share), 0.02, reason
+    )
+    yield at_most(
+        "share of your digit that is taken for a 1",
+        share,
+        float(taken.min()) + 0.02,
+        "Another digit holds out better.",
+    )
 
 
 def ten_that_work(answer: Answer) -> Iterator[Finding]:
@@ -358,7 +367,7 @@ def taken_for(answer: Answer) -> Iterator[Finding]:
         confusion = np.delete(measured(one, target).confusion, target, axis=0)
         again[target] = confusion.sum(axis=0) / confusion.sum()
     reason = "Rows are the noises, columns the classes seen. Are the images of the noise's own class left out?"
-    yield as_measured("table", table, again, 0.02, reason)
+    yield as_measured("cells of the table", table, again, 0.02, reason)
     for target in (1, 3, 8):
         yield told(f"noise {target}: success", float(again[target, target]))
 
@@ -382,7 +391,7 @@ def what_the_cut_explains(answer: Answer) -> Iterator[Finding]:
         "Rows are the noises, columns the four ways, in the order of the text. Are the images of the noise's own "
         "class left out, and are the halves cut to [0, 1]?"
     )
-    yield as_measured("table", answer.tested, again, 0.01, reason)
+    yield as_measured("cells of the table", answer.tested, again, 0.01, reason)
     for target, way in ((1, 0), (1, 1), (1, 2), (3, 2)):
         yield told(f"noise for the {target}, {WAYS[way]}", float(again[target, way]))
 

@@ -37,12 +37,10 @@ class Trained:
     used: int
 
 
-def budget(seed: int, used: list[int] | None = None) -> Batches:
-    """Yield the batches that a training may use: each once, and then no more. `used` gets the number of each."""
+def budget(seed: int) -> Batches:
+    """Yield the batches that a training may use: each once, and then no more."""
     train = load_mnist().train
-    for number, chosen in enumerate(np.random.default_rng(seed).integers(len(train), size=(BATCHES, BATCH))):
-        if used is not None:
-            used.append(number)
+    for chosen in np.random.default_rng(seed).integers(len(train), size=(BATCHES, BATCH)):
         yield train.images[chosen], train.labels[chosen]
 
 
@@ -55,18 +53,29 @@ def trained_within_budget(train: Train) -> Trained:
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
-    used: list[int] = []
-    network = train(untrained, budget(seed, used))
+    batches = budget(seed)
+    try:
+        network = train(untrained, batches)
+    except (StopIteration, RuntimeError) as error:
+        if not isinstance(error, StopIteration) and not isinstance(error.__cause__, StopIteration):
+            raise
+        raise ValueError(
+            f"your function asks for more than {BATCHES} batches: `for images, labels in batches` ends by itself"
+        ) from None
+    seconds, used = time.perf_counter() - start, BATCHES - sum(1 for _ in batches)
     if network is None or network is ...:
         raise TypeError("your function returns nothing: does it end with `return network`?")
     if not isinstance(network, keras.Model):
-        raise TypeError(f"your function must return the trained network, a Keras model, got {in_short(network)}")
+        raise TypeError(
+            "your function must return the trained network itself, a Keras model (`fit` gives back something else), "
+            f"got {in_short(network)}"
+        )
     check_network(network, mnist.test.images[:20])
     if not used:
         raise ValueError(
             f"your function has used 0 of {BATCHES} batches: a network that was trained elsewhere does not count"
         )
-    return Trained(network, time.perf_counter() - start, len(used))
+    return Trained(network, seconds, used)
 
 
 @functools.lru_cache(maxsize=8)
@@ -75,19 +84,6 @@ def attacked(train: Train) -> AttackReport:
     seed, mnist = chosen_seed(), load_mnist()
     network = trained_within_budget(train).network
     return reattack(network, mnist, other_network=kept_network(course_network, mnist, seed), seed=seed)
-
-
-def why_not(report: AttackReport) -> str:
-    """Say why a report is not to be believed."""
-    if report.explained_by_gradients < 0.9:
-        return (
-            f"its gradients explain {report.explained_by_gradients:.0%} of what it does (90% are wanted): it jumps, "
-            "as behind rounding, where they see nothing, so no attack along them is to be believed"
-        )
-    return (
-        f"the judge fails against it: noise at limit 1 leaves {report.accuracy_at_limit_1:.0%}, fewer steps leave "
-        f"{report.accuracy_with_fewer_steps:.1%}; where noise of that size does nothing, the search has not worked"
-    )
 
 
 def forget() -> None:
@@ -209,7 +205,7 @@ def _row(train: Train) -> dict[str, float]:
     except Exception as error:  # whatever a reader's code may do
         raise ValueError(f"train cannot be measured: {in_words(error)}") from error
     if not report.believable:
-        raise ValueError(f"train gets no row, since {why_not(report)}")
+        raise ValueError(f"train gets no row, since {report.doubt}")
     ENTERED.add(train)
     accuracies = {column: getattr(report, column) for column in COLUMNS[:3]}
     return {**accuracies, "training_seconds": round(trained.seconds, 1)}

@@ -3,6 +3,7 @@
 Where that takes a long training, only the solution notebook itself shows it: its last cell asserts that it is.
 """
 
+import dataclasses
 from types import SimpleNamespace
 
 from course_utils import (
@@ -44,6 +45,16 @@ def rounded(network, levels=8):
 def one_hot(network):
     """The same predictions, and no gradients."""
     return behind(network, layers.Lambda(lambda logits: 10 * ops.one_hot(ops.argmax(logits, axis=1), 10)))
+
+
+def cut_off(network, slope=2):
+    """The same predictions, and logits that are flat round nearly every image."""
+
+    def cut(logits):
+        shares = ops.clip(ops.softmax(logits), 1e-6, 1 - 1e-6)
+        return ops.clip(slope * ops.log(shares / (1 - shares)), -1, 1)
+
+    return behind(network, layers.Lambda(cut))
 
 
 def misleading(network):
@@ -90,6 +101,23 @@ def on_what_it_is_tested_with(network, batches):
     return learnt_by_heart()
 
 
+def asks_for_more(network, batches):
+    for _ in range(700):
+        next(batches)
+    return network
+
+
+def asks_for_more_within_a_generator(network, batches):
+    for _ in (next(batches) for _ in range(700)):
+        pass
+    return network
+
+
+def returns_what_fit_gives(network, batches):
+    network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return network.fit(*next(batches), verbose=0)
+
+
 def forgets_to_return(network, batches):
     list(batches)
 
@@ -122,11 +150,15 @@ def test_a_check_trains_anew(monkeypatch):
 WITHOUT_A_NETWORK = {
     "nothing is returned": (forgets_to_return, "your function returns nothing: does it end with `return network`?"),
     "no batch is used": (lambda network, batches: finished_network("worst_noise"), "used 0 of 600 batches"),
-    "a number": (lambda network, batches: 3, "the trained network, a Keras model, got 3"),
+    "a number": (lambda network, batches: 3, "the trained network itself, a Keras model"),
     "it fails": (lambda network, batches: network.missing, "AttributeError"),
     "a text": ("train", "must be a function"),
     "a network": (keras.Sequential(), "must be a function"),
     "one argument": (lambda network: network, "(network, batches): too many positional arguments"),
+    "in another order": (lambda batches, network: network, "its arguments are in another order"),
+    "more batches than there are": (asks_for_more, "asks for more than 600 batches"),
+    "more of them in a generator": (asks_for_more_within_a_generator, "asks for more than 600 batches"),
+    "what fit gives back": (returns_what_fit_gives, "the trained network itself, a Keras model"),
     "probabilities": (
         lambda network, batches: next(batches) and behind(network, layers.Softmax()),
         "returns probabilities",
@@ -214,7 +246,11 @@ CHEATED = {
         lambda better: lambda *about: one_hot(better["on_old_noise"](*about)),
         "gradients explain 0%",
     ),
-    "untrained": (lambda better: lambda network, batches: next(batches) and network, "clean accuracy"),
+    "logits that are cut off": (
+        lambda better: lambda *about: cut_off(better["on_old_noise"](*about)),
+        "they are flat round the images",
+    ),
+    "untrained": (lambda better: lambda network, batches: next(batches) and network, "Has it learnt at all?"),
     "finished": (lambda better: loaded(), "It answers as finished_network('worst_noise') does"),
     "finished, another": (lambda better: loaded("certified_3"), "It answers as finished_network('certified_3') does"),
     "finished × 1.1": (lambda better: loaded(dress=lambda one: behind(one, layers.Rescaling(1.1))), "It answers as"),
@@ -235,33 +271,53 @@ def test_a_training_that_makes_nothing_immune(better, name):
 
 @pytest.mark.parametrize("dress", [one_hot, rounded, misleading])
 def test_hidden_gradients_do_not_explain_what_a_network_does(dress):
-    def explained(network):
-        return attacks._Attacks(network, load_mnist(), 0.2, attacks.STRENGTHS["quick"], 0).explained_by_gradients()
-
     network = plain_network(chosen_seed())
-    assert explained(network) > 0.95
-    assert explained(with_contrast(network, 0.35)) > 0.95
-    assert explained(dress(network)) < 0.1
+    assert between_images(network)[0] > 0.95
+    assert between_images(with_contrast(network, 0.35))[0] > 0.95
+    assert between_images(dress(network))[0] < 0.1
+
+
+@pytest.mark.parametrize("slope", [2, 4])
+def test_logits_that_are_cut_off_have_slopes_nearly_nowhere(slope):
+    network = plain_network(chosen_seed())
+    assert between_images(network)[1] > 0.4
+    assert between_images(with_contrast(network, 0.35))[1] > 0.4
+    assert between_images(cut_off(network, slope))[1] < 0.2
+
+
+def between_images(network):
+    return attacks._Attacks(network, load_mnist(), 0.35, attacks.STRENGTHS["quick"], 0).between_images()
 
 
 def test_what_the_judge_says_counts_only_where_it_is_believable():
-    rows = {"single images, cross-entropy": 0.9, "single images, no gradients": 0.9, "single images, from grey": 0.9}
-    report = SimpleNamespace(
-        believable=True, worst_accuracy=0.9, single_image_accuracy=0.9, by_attack=rows, explained_by_gradients=1,
-        accuracy_at_limit_1=0.1, accuracy_with_fewer_steps=0.9,
+    report = attacks.AttackReport(
+        clean_accuracy=0.98, mean_accuracy=0.9, worst_accuracy=0.9, worst_success_rate=0.1, single_image_accuracy=0.9,
+        by_attack={f"single images, {how}": 0.9 for how in ("cross-entropy", "no gradients", "from grey")}
+        | {"universal, towards a class": 0.9},
+        all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.1, accuracy_with_fewer_steps=0.9,
+        explained_by_gradients=1, way_with_slope=1,
     )  # fmt: skip
 
-    def last():
-        *_, finding = questions_immunity.convincing(report, 0.85, 0.2)
-        return finding
+    def findings(**changed):
+        return list(questions_immunity.convincing(dataclasses.replace(report, **changed), 0.85, 0.2))
 
-    assert last().holds
-    report.believable, report.accuracy_at_limit_1 = False, 0.979
-    findings = list(questions_immunity.convincing(report, 0.85, 0.2))
-    assert not findings[0].holds
-    assert "noise at limit 1 leaves 98%" in findings[0].reason
-    report.believable, report.single_image_accuracy = True, 0.1
-    assert not last().holds
+    assert all(finding.holds for finding in findings())
+    blind = findings(accuracy_at_limit_1=0.979)[0]
+    assert not blind.holds
+    assert "noise at limit 1 leaves 98%" in blind.reason
+    assert not findings(single_image_accuracy=0.1)[-1].holds
+    assert "flat round the images" in findings(way_with_slope=0.1)[0].reason
+    assert "the stronger attack has not worked" in findings(worst_accuracy=0.8)[0].reason
+
+
+@pytest.mark.parametrize(
+    ("without", "from_grey", "words"),
+    [(0.9, 0.9, "Train on noise"), (0.5, 0.9, "without gradients"), (0.5, 0.2, "grey"), (0.2, 0.5, "without grad")],
+)
+def test_the_strongest_attack_says_what_is_the_matter(without, from_grey, words):
+    rows = {"cross-entropy": 0.9, "no gradients": without, "from grey": from_grey}
+    report = SimpleNamespace(by_attack={f"single images, {how}": left for how, left in rows.items()})
+    assert words in questions_immunity.likely(report)
 
 
 def test_a_better_training(better):
@@ -378,7 +434,8 @@ NOT_MADE = {
         "It answers as finished_network('worst_no",
     ),
     "learnt by heart": (learnt_by_heart, "when they are moved by a pixel"),
-    "untrained": (convolutional_network, "clean accuracy"),
+    "untrained": (convolutional_network, "Has it learnt at all?"),
+    "probabilities": (lambda: behind(convolutional_network(), layers.Softmax()), "returns probabilities"),
     "a name": (lambda: "worst_noise", "`my_network` must be a Keras model, got 'worst_noise'"),
 }
 

@@ -97,6 +97,22 @@ def jittered(network):
     return other
 
 
+def seen_through(network, *before):
+    return keras.Sequential([keras.Input((28, 28, 1)), *before, network])
+
+
+def blur():
+    return layers.AveragePooling2D(3, strides=1, padding="same")
+
+
+def shift():
+    return layers.Lambda(lambda images: keras.ops.roll(images, 1, axis=2))
+
+
+def power():
+    return layers.Lambda(lambda images: images**2)
+
+
 def plain():
     return plain_network(chosen_seed())
 
@@ -121,6 +137,18 @@ NO_THREE = {
     ),
     "a layer that does nothing": (lambda a, b, c: {"a": a, "b": idle(a), "c": c}, "a and b answer alike"),
     "weights moved by a hundredth": (lambda a, b, c: {"a": a, "b": jittered(a), "c": c}, "a and b answer alike"),
+    "one behind a blur": (
+        lambda a, b, c: {"a": a, "b": seen_through(a, blur()), "c": c},
+        "a and b have a layer in common",
+    ),
+    "one as itself, shifted, and to a power": (
+        lambda a, b, c: {"a": c, "b": seen_through(c, shift()), "c": seen_through(c, power())},
+        "have a layer in common",
+    ),
+    "plain behind a blur": (
+        lambda a, b, c: {"a": seen_through(plain(), blur()), "b": b, "c": c},
+        "a and plain have a layer in common",
+    ),
     "plain": (lambda a, b, c: {"a": plain(), "b": b, "c": c}, "a and plain answer alike"),
     "immune": (lambda a, b, c: {"a": a, "b": finished_network("worst_noise"), "c": c}, "b and immune answer alike"),
     "untrained": (lambda a, b, c: {"a": a, "b": b, "d": convolutional_network()}, "It is d. Train it longer"),
@@ -182,19 +210,22 @@ TAKEN = {
     "lists": lambda noise, table: (noise.tolist(), table.tolist()),
     "a list of arrays": lambda noise, table: (list(noise), list(table)),
     "an axis more": lambda noise, table: (noise[None], table[None]),
+    "an axis more in the middle": lambda noise, table: (noise[:, None], table),
+    "by name": lambda noise, table: (dict(enumerate(noise)), dict(enumerate(table))),
     "rounded": lambda noise, table: (noise, table.round(2)),
 }
 WRONG_TABLES = {
     "transposed": (lambda noise, table: (noise, table.T), "Rows and columns are exchanged"),
     "ones where it was found": (lambda noise, table: (noise, np.eye(len(table))), "We have measured it anew"),
     "one row for all": (lambda noise, table: (noise, table[[0] * len(table)]), "We have measured it anew"),
-    "in percent": (lambda noise, table: (noise, 100 * table), "Is that in percent?"),
+    "in percent": (lambda noise, table: (noise, 100 * table), "Is that in percent? The 5 networks are"),
+    "those that are not misled": (lambda noise, table: (noise, 1 - table), "It is the rest up to 1"),
     "over the limit": (lambda noise, table: (1.3 * noise, table), "largest |noise|"),
     "none": (lambda noise, table: (0 * noise, table), "it is one noise"),
     "half as strong": (lambda noise, table: (noise / 2, table), "success there"),
     "turned round": (lambda noise, table: (-noise, table), "success there"),
     "the last for the immune one too": (
-        lambda noise, table: (np.concatenate([noise[:-1], 0.99 * noise[-2:-1]]), table),
+        lambda noise, table: (np.concatenate([noise[:-1], 0.9 * noise[-2:-1]]), table),
         "It is that for immune" if ON_MNIST else "noise found on immune: success there",
     ),
     "random noise for the immune one": (
@@ -202,6 +233,13 @@ WRONG_TABLES = {
         "for immune" if ON_MNIST else "noise found on immune: success there",
     ),
     "in another order": (lambda noise, table: (noise[::-1], table[::-1]), "Was it made on this network"),
+    "that of the first for all, with dust": (
+        lambda noise, table: (
+            noise[[0] * len(noise)] * (1 - 1e-5 * np.arange(len(noise)))[:, None, None, None],
+            table,
+        ),
+        "it is one noise",
+    ),
     "that of the first for all": (lambda noise, table: (noise[[0] * len(noise)], table), "it is one noise"),
     "for one's own only": (
         lambda noise, table: (noise[:-2], table[:-2, :-2]),

@@ -372,6 +372,10 @@ WRONG_NOISE_FOR_SO_MANY = {
 }
 if ON_MNIST:  # of the stand-in digits there are too few for the last two to differ
     WRONG_NOISE_FOR_SO_MANY["a copy in the middle"] = lambda right: right[[0, 1, 3, 3, 4]], "are the same"
+    WRONG_NOISE_FOR_SO_MANY["a copy with dust"] = (
+        lambda right: right[[0, 1, 3, 3, 4]] * np.array([1, 1, 1, 1 - 1e-4, 1])[:, None, None, None],
+        "are the same",
+    )
 
 
 @pytest.mark.parametrize("name", WRONG_NOISE_FOR_SO_MANY)
@@ -508,7 +512,7 @@ def test_wrong_noise_for_the_1(ones, name):
 @pytest.mark.parametrize("name", WRONG_NOISE_FOR_THE_1)
 def test_who_holds_out_needs_noise_for_the_1(ones, name):
     change, words = WRONG_NOISE_FOR_THE_1[name]
-    assert_not_yet(ONES, 2, (change(ones["noise_for_1"]), ones["digit"]), words)
+    assert_not_yet(ONES, 2, (change(ones["noise_for_1"]), ones["digit"], ones["share"]), words)
 
 
 @pytest.mark.parametrize("form", IN_OTHER_FORM)
@@ -537,19 +541,42 @@ WRONG_DIGITS = {
 @pytest.mark.parametrize("name", WRONG_DIGITS)
 def test_wrong_digits(ones, name):
     find, words = WRONG_DIGITS[name]
-    assert_not_yet(ONES, 2, (ones["noise_for_1"], find(ones)), words)
+    digit = find(ones)
+    share = ones["shares"][digit] if digit in range(10) else 0.1
+    assert_not_yet(ONES, 2, (ones["noise_for_1"], digit, share), words)
+
+
+WRONG_SHARES = {
+    "guessed": (lambda ones: 0.5, "you are off by"),
+    "of all digits": (lambda ones: ones["confusion"][ones["digit"], 1] / ones["confusion"].sum(), "you are off by"),
+    "the rest": (lambda ones: 1 - ones["share"], "you are off by"),
+    "in percent": (lambda ones: 100 * ones["share"], "Is that in percent?"),
+    "missing": (lambda ones: ..., "`share` is still missing"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SHARES)
+def test_wrong_shares(ones, name):
+    find, words = WRONG_SHARES[name]
+    assert_not_yet(ONES, 2, (ones["noise_for_1"], ones["digit"], find(ones)), words)
+
+
+def test_the_digit_cannot_be_found_by_trying_all_ten(ones):
+    for digit in range(10):
+        assert outcome(ONES, 2, (ones["noise_for_1"], digit, 0.5)).state == "not yet"
 
 
 @pytest.mark.parametrize("form", ONE_NUMBER)
 def test_who_holds_out(ones, form):
-    digit = ONE_NUMBER[form](ones["digit"])
-    assert outcome(ONES, 2, digit, ones["noise_for_1"]).reached
-    assert outcome(ONES, 2, (ones["noise_for_1"], digit)).reached
+    digit, share = ONE_NUMBER[form](ones["digit"]), ones["share"]
+    assert outcome(ONES, 2, (digit, share), ones["noise_for_1"]).reached
+    assert outcome(ONES, 2, (digit, round(share, 2)), ones["noise_for_1"]).reached
+    assert outcome(ONES, 2, (ones["noise_for_1"], digit, share)).reached
 
 
 def test_who_holds_out_comes_second(ones):
-    assert_not_yet(ONES, 2, ones["digit"], "answer question 1 first")
-    assert outcome(ONES, 2, (ones["noise_for_1"], ...)).state == "not attempted"
+    assert_not_yet(ONES, 2, (ones["digit"], ones["share"]), "answer question 1 first")
+    assert outcome(ONES, 2, (ones["noise_for_1"], ..., ...)).state == "not attempted"
 
 
 WRONG_TEN = {
@@ -578,14 +605,20 @@ def of_all_images(ones):
 
 WRONG_TABLES = {
     "transposed": (lambda ones: ones["table"].T, "a row's sum"),
-    "all on the diagonal": (lambda ones: np.eye(10), "table: largest difference"),
-    "half on the diagonal": (lambda ones: 0.5 * ones["table"] + 0.5 * np.eye(10), "table: largest difference"),
+    "all on the diagonal": (lambda ones: np.eye(10), "cells of the table that are more than"),
+    "half on the diagonal": (
+        lambda ones: 0.5 * ones["table"] + 0.5 * np.eye(10),
+        "cells of the table that are more than",
+    ),
     "only three rows": (lambda ones: zeros_but_for(ones["table"], 1, 3, 8), "add up to 1"),
     "three rows, the rest a tenth": (
         lambda ones: np.where(np.isin(np.arange(10), (1, 3, 8))[:, None], ones["table"], 0.1),
-        "table: largest difference",
+        "cells of the table that are more than",
     ),
-    "two rows swapped": (lambda ones: ones["table"][[0, 1, 2, 3, 4, 6, 5, 7, 8, 9]], "table: largest difference"),
+    "two rows swapped": (
+        lambda ones: ones["table"][[0, 1, 2, 3, 4, 6, 5, 7, 8, 9]],
+        "cells of the table that are more than",
+    ),
     "a tenth of it": (lambda ones: ones["table"] / 10, "add up to 1"),
     "its own class not left out": (of_all_images, "own class left out"),
     "counts": (lambda ones: 874 * ones["table"], "must hold shares from 0 to 1"),
@@ -619,12 +652,12 @@ def halves_not_cut(ones):
 
 
 WRONG_TESTS = {
-    "never without the cut": (lambda ones: ones["tested"][:, [0, 0, 2, 3]], ", 1] you have"),
-    "always without the cut": (lambda ones: ones["tested"][:, [1, 1, 2, 3]], ", 0] you have"),
+    "never without the cut": (lambda ones: ones["tested"][:, [0, 0, 2, 3]], ", 1], where you have"),
+    "always without the cut": (lambda ones: ones["tested"][:, [1, 1, 2, 3]], ", 0], where you have"),
     "halves swapped": (lambda ones: ones["tested"][:, [0, 1, 3, 2]], "in the order of the text"),
     "halves not cut": (halves_not_cut, "are the halves cut to [0, 1]?"),
-    "only the row of the 1": (lambda ones: zeros_but_for(ones["tested"], 1), "table: largest difference"),
-    "the rest": (lambda ones: 1 - ones["tested"], "table: largest difference"),
+    "only the row of the 1": (lambda ones: zeros_but_for(ones["tested"], 1), "cells of the table that are more than"),
+    "the rest": (lambda ones: 1 - ones["tested"], "cells of the table that are more than"),
     "transposed": (lambda ones: ones["tested"].T, "must have the shape (10, 4)"),
     "in percent": (lambda ones: 100 * ones["tested"], "Is that in percent?"),
 }

@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 
 from course_utils import Scoreboard, scoreboard, stored, with_contrast
+from course_utils.attacks import AttackReport
 
 import numpy as np
 import pytest
@@ -86,9 +87,13 @@ def test_a_row_that_could_not_be_written_can_be_removed(board, monkeypatch, caps
     ],
 )
 def test_what_the_judge_cannot_believe_gets_no_row(board, numbers, words):
-    unbelievable = report(0.99, believable=False, accuracy_at_limit_1=0.979, accuracy_with_fewer_steps=0.9, **numbers)
+    unbelievable = AttackReport(
+        clean_accuracy=0.98, mean_accuracy=0.98, worst_accuracy=0.99, worst_success_rate=0, single_image_accuracy=0.5,
+        by_attack={"universal, towards a class": 0.9}, all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.979,
+        accuracy_with_fewer_steps=0.9, way_with_slope=1, **numbers,
+    )  # fmt: skip
     with pytest.raises(ValueError, match=f"train gets no row, since .*{words}"):
-        board.enter("one-hot", unbelievable)
+        board.enter("one-hot", lambda: unbelievable)
     assert not Scoreboard().rows
 
 
@@ -352,3 +357,12 @@ def test_what_is_learnt_is_the_budgets_own(monkeypatch):
     first, second = (next(scoreboard.budget(seed))[0] for seed in (0, 1))
     assert np.array_equal(first, next(scoreboard.budget(0))[0])
     assert not np.array_equal(first, second)
+
+
+def test_what_cannot_be_trained_gets_a_sentence():
+    with pytest.raises(TypeError, match="a function train"):
+        scoreboard.trained_within_budget("train")
+    with pytest.raises(TypeError, match="must return the trained network"):
+        scoreboard.trained_within_budget(lambda network, batches: "trained")
+    with pytest.raises(TypeError, match="returns nothing: does it end with"):
+        scoreboard.trained_within_budget(lambda network, batches: None)
