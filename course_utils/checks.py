@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import Any
 
-from course_utils.gradients import answers_as_compiled
+from course_utils.gradients import answers_as_compiled, rounding
 
 import keras
 import numpy as np
@@ -280,6 +280,12 @@ def check_network(network: keras.Model, images: Any) -> int:
     all_logits = _answers(network, tried)
     logits = all_logits[: len(some)]
     _check_last_layer(network, logits)
+    alone = _answers(network, tried[:1])
+    if not np.allclose(alone, all_logits[:1], rtol=0, atol=rounding(network, all_logits)):
+        raise ValueError(
+            "the network answers an image differently when others are beside it, as with a mean over the batch: it "
+            "must read each image by itself"
+        )
     try:
         steady = answers_as_compiled(network, tried, all_logits)
     except Exception as error:  # what a class of the reader's own does only when it is called step by step

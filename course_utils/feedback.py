@@ -226,7 +226,8 @@ class Question:
             ValueError, TypeError: a part is not what it must be, or an earlier question comes first.
         """
         own = [name for name, part in self.parts.items() if not part.question]
-        found = {name: value for name, value in self._by_name(given, own).items() if not is_empty(value)}
+        by_name = self._by_name(given, own)
+        found = {name: value for name, value in by_name.items() if not is_empty(value)}
         if not set(own) & set(found):
             raise NotAttempted
         for name, part in self.parts.items():
@@ -242,7 +243,7 @@ class Question:
         except (TypeError, ValueError):
             for order in itertools.permutations(found.values()):
                 if self._fits(dict(zip(found, order, strict=True))):
-                    raise ValueError(f"its parts are in another order: it must be {self._form}") from None
+                    raise ValueError(f"its parts are in another order: it must be ({', '.join(by_name)})") from None
             raise
 
     def _by_name(self, given: Any, own: Sequence[str]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def answers_as_compiled(network: keras.Model, images: np.ndarray, logits: np.nda
     for _ in range(2):
         found = compiled_logits(network, images.shape[1:])(images).numpy()
         if found.shape == logits.shape and np.allclose(
-            found, logits, rtol=0, atol=_rounding(network, logits), equal_nan=True
+            found, logits, rtol=0, atol=rounding(network, logits), equal_nan=True
         ):
             return True
         _functions_of(network).clear()
@@ -101,7 +101,7 @@ def _logits_function(network: keras.Model, image_shape: tuple[int, ...]) -> Call
     return tf.function(lambda images: logits_of(network, images), input_signature=signature)
 
 
-def _rounding(network: keras.Model, logits: np.ndarray) -> float:
+def rounding(network: keras.Model, logits: np.ndarray) -> float:
     """How far may the logits of two ways to compute the same lie apart?"""
     return (0.1 if _computes_in_half(network) else 1e-3) * largest_finite(logits)
 

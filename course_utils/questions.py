@@ -303,6 +303,12 @@ def _off(
     return at_most(f"{text} that are more than {points} off ours", off, 0, f"{where} {reason}", ".0f")
 
 
+def as_ours(text: str, given: float, ours: float, off: float, reason: str, relative: bool = False) -> Finding:
+    """Hold a number of the reader's against one that was measured again. How far they are apart stays unsaid."""
+    right = abs(given / ours - 1 if relative else given - ours) <= off
+    return at_least(f"{text}: as we find it (1: yes, 0: no)", float(right), 1, reason, ".0f")
+
+
 def within(one: np.ndarray, noise_limit: float, where: str = "") -> Finding:
     """The first thing to look at. Where a check does so more than once, it says where."""
     text, largest = f"{where}: largest |noise|" if where else "largest |noise|", float(np.abs(one).max())

@@ -12,6 +12,7 @@ from course_utils.questions import (
     MEASURED,
     a_network,
     as_measured,
+    as_ours,
     noise,
     number,
     plain_network,
@@ -109,7 +110,7 @@ def _as_estimated(name: str, given: float, network: keras.Model, dataset: Datase
     reason = (
         f"You have {given:.4f}. {units}It is the median of margin / Σ |slope|, over images that are read rightly."
     )
-    return at_most(f"{name}: difference from ours", abs(given / ours - 1), 0.05, reason)
+    return as_ours(name, given, ours, 0.05, reason, relative=True)
 
 
 def _noise_needed(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:

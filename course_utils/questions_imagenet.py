@@ -6,10 +6,10 @@ from typing import Any
 
 from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, evaluate_noise
-from course_utils.feedback import Answer, Finding, at_least, at_most
+from course_utils.feedback import Answer, Finding, at_least
 from course_utils.imagenet import imagenet_network
 from course_utils.photographs import SIDE, load_imagenet_samples
-from course_utils.questions import by_name, noise, number, one_of, question, reflection, shares, within
+from course_utils.questions import as_ours, by_name, noise, number, one_of, question, reflection, shares, within
 from course_utils.stored import stored_result
 
 import keras
@@ -52,13 +52,6 @@ def fools(one: np.ndarray, reason: str) -> Finding:
     """Does noise change enough predictions on all test photographs?"""
     rate = measured(one, samples().test.images).fooling_rate
     return at_least("fooling rate on the test photographs", rate, wanted(0.5, 0.2), reason)
-
-
-def as_we_measure(place: str, given: float, ours: float, tolerance: float, reason: str) -> Finding:
-    """Hold a rate against what was measured again."""
-    return at_most(
-        f"{place}: difference from our rate", abs(given - ours), tolerance, f"You have {given:.1%}. {reason}"
-    )
 
 
 @question(
@@ -108,8 +101,8 @@ def from_few_photographs(answer: Answer) -> Iterator[Finding]:
     reason = "Was it searched on these 50, and only on these?"
     yield at_least("fooling rate on the 50", on_few, wanted(0.8, 0.2), reason)
     reason = "First the rate on the 50, then that on the test photographs."
-    yield as_we_measure("on the 50", float(answer.rate_on_the_50), on_few, 0.02, reason)
-    yield as_we_measure("on the test photographs", float(answer.rate_on_test), on_test, 0.02, reason)
+    yield as_ours("on the 50", float(answer.rate_on_the_50), on_few, 0.02, reason)
+    yield as_ours("on the test photographs", float(answer.rate_on_test), on_test, 0.02, reason)
 
 
 @question(
@@ -127,7 +120,7 @@ def carried_over(answer: Answer) -> Iterator[Finding]:
     yield from away_from_the_answer(answer)
     for name, rate in rates_elsewhere(answer.away).items():
         reason = "Is it the noise of question 1, on the first 100 test photographs?"
-        yield as_we_measure(name, float(answer.rates[name]), rate, 0.04, reason)
+        yield as_ours(name, float(answer.rates[name]), rate, 0.04, reason)
 
 
 def rates_elsewhere(one: np.ndarray) -> dict[str, float]:
@@ -161,7 +154,7 @@ def hours(answer: Answer) -> Iterator[Finding]:
 def _as_worked_out(what: str, given: float, ours: float) -> Finding:
     """Leave room for rounding, not for another unit or a factor that was forgotten."""
     reason = f"You have {given:,.1f}. In hours (3,600 seconds), for a thousand classes: what is multiplied with what?"
-    return at_most(f"hours of {what}: difference from ours", abs(given / ours - 1), 0.1, reason)
+    return as_ours(f"hours of {what}", given, ours, 0.1, reason, relative=True)
 
 
 reflection("09_imagenet")

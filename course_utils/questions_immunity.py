@@ -118,10 +118,8 @@ def likely(report: AttackReport) -> str:
     )
     if from_grey < min(along - 0.05, without):
         return "The strongest attack starts where all pixels are grey. Does your training look there as well?"
-    if without < along - 0.05:
-        return (
-            "The attack without gradients does the most harm. So the gradients are hidden, and little is protected."
-        )
+    if min(without, report.by_attack["single images, smoothed"]) < along - 0.05:
+        return "An attack without gradients, or along smoothed ones, does the most harm. So the gradients are hidden."
     return "Train on noise that is made for each image, against the network as it is at that moment."
 
 
@@ -188,7 +186,7 @@ def my_training(answer: Answer) -> Iterator[Finding]:
 )
 def my_better_training(answer: Answer) -> Iterator[Finding]:
     """A function train(network, batches) that beats the course's ways within the budget."""
-    yield from immune_within_budget(answer.my_better_training, wanted(0.945, 0.3), wanted(0.85, 0.2))
+    yield from immune_within_budget(answer.my_better_training, wanted(0.945, 0.3), wanted(0.83, 0.2))
 
 
 reflection("05_better_immunity")

@@ -299,7 +299,7 @@ def _proven_and_standing(network: keras.Model, dataset: Dataset, noise_limit: fl
     start = np.random.default_rng(0).uniform(-noise_limit, noise_limit, images.shape).astype(np.float32)
     limit, steps = tf.constant(float(noise_limit)), tf.constant(20)
     proven = certified_images(network, images, labels, float(noise_limit))
-    return np.array([proven, compiled(network, descent, True)(images, labels, start, limit, steps)])
+    return np.array([proven, compiled(network, descent, True)(images, labels, start, limit, steps)[0]])
 
 
 def _two_figures(

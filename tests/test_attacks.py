@@ -36,6 +36,7 @@ def test_every_attack_is_reported_the_strongest_first(reports):
             "single images, cross-entropy",
             "single images, margin",
             "single images, from grey",
+            "single images, smoothed",
             "single images, no gradients",
         }
         values = list(report.by_attack.values())
@@ -45,6 +46,7 @@ def test_every_attack_is_reported_the_strongest_first(reports):
         assert report.single_image_accuracy <= min(single)
         assert report.explained_by_gradients > 0.95
         assert report.way_with_slope > 0.25
+        assert report.gradients_agree > 0.6
         assert report.all_noise.shape == (10, 14, 14, 1)
         assert np.abs(report.all_noise).max() <= LIMIT + 1e-6
         assert report.believable
@@ -84,6 +86,7 @@ def test_images_that_an_attack_never_looked_at_do_not_stand(digits, plain_networ
     monkeypatch.setattr(
         attacks._Attacks, "descend_from_grey", lambda self, images, labels: np.ones(len(images), bool)
     )
+    monkeypatch.setattr(attacks._Attacks, "descend_smoothed", attacks._Attacks.descend_from_grey)
     monkeypatch.setattr(attacks._Attacks, "square", lambda self, images, labels: np.arange(len(images)) < 2)
     assert reattack(plain_network, digits, LIMIT).single_image_accuracy == 0.1
 
@@ -93,6 +96,7 @@ def test_a_network_that_always_answers_the_same_has_nothing_to_explain(digits):
     network.layers[-1].set_weights([np.zeros((196, 10)), np.arange(10)])
     attack = attacks._Attacks(network, digits, LIMIT, attacks.STRENGTHS["quick"], 0)
     assert attack.between_images() == (1.0, 1.0)
+    assert attack.gradients_agree() == 1.0
 
 
 def test_more_restarts_and_steps_never_weaken_it(digits, immune_network, monkeypatch):

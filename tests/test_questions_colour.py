@@ -158,14 +158,14 @@ NEEDED = {
     "arrays without axes": lambda digits, photographs: (np.array(digits), np.array([photographs])),
 }
 NOT_NEEDED = {
-    "swapped": (lambda digits, photographs: (photographs, digits), "digits: difference from ours"),
-    "twice as much": (lambda digits, photographs: (2 * digits, photographs), "digits: difference from ours: 100.0%"),
+    "swapped": (lambda digits, photographs: (photographs, digits), "digits: as we find it"),
+    "twice as much": (lambda digits, photographs: (2 * digits, photographs), "digits: as we find it"),
     "in levels": (lambda digits, photographs: (255 * digits, 255 * photographs), "Pixels go from 0 to 1, not to 255"),
-    "turned round": (lambda digits, photographs: (-digits, photographs), "digits: difference from ours: 200.0%"),
-    "nothing": (lambda digits, photographs: (0, 0), "digits: difference from ours"),
+    "turned round": (lambda digits, photographs: (-digits, photographs), "digits: as we find it"),
+    "nothing": (lambda digits, photographs: (0, 0), "digits: as we find it"),
     "a fifth more": (
         lambda digits, photographs: (digits, 1.2 * photographs),
-        "photographs: difference from ours: 20",
+        "photographs: as we find it",
     ),
     "words": (lambda digits, photographs: ("little", "less"), "`for_digits` must be numbers, got 'little'"),
     "three": (lambda digits, photographs: (digits, photographs, 0), "must be (for_digits, for_photographs)"),
@@ -317,9 +317,9 @@ FROM_FEW = {
 }
 NOT_FROM_FEW = {
     "in percent": (lambda away, own, test: (away, 100 * own, 100 * test), "Is that in percent?"),
-    "the same twice": (lambda away, own, test: (away, own, own), "on the test photographs: difference from our rate"),
-    "exchanged": (lambda away, own, test: (away, test, own), "on the 50: difference from our rate"),
-    "not fooled": (lambda away, own, test: (away, 1 - own, 1 - test), "on the 50: difference from our rate"),
+    "the same twice": (lambda away, own, test: (away, own, own), "on the test photographs: as we find it"),
+    "exchanged": (lambda away, own, test: (away, test, own), "on the 50: as we find it"),
+    "not fooled": (lambda away, own, test: (away, 1 - own, 1 - test), "on the 50: as we find it"),
     "no pattern": (lambda away, own, test: (dirt(away), own, test), "Was it searched on these 50, and only on these"),
     "over the limit": (lambda away, own, test: (1.2 * away, own, test), "largest |noise|"),
     "two parts": (lambda away, own, test: (away, own), "must be (from_few, rate_on_the_50, rate_on_test)"),
@@ -352,11 +352,11 @@ RATES = {
     "in another order": lambda rates: dict(reversed(rates.items())),
 }
 NOT_RATES = {
-    "not measured": (lambda rates: dict.fromkeys(rates, 0.95), "mirrored: difference from our rate"),
-    "small as mirrored": (lambda rates: {**rates, "small": rates["mirrored"]}, "small: difference from our rate"),
+    "not measured": (lambda rates: dict.fromkeys(rates, 0.95), "mirrored: as we find it"),
+    "small as mirrored": (lambda rates: {**rates, "small": rates["mirrored"]}, "small: as we find it"),
     "exchanged": (
         lambda rates: {**rates, "shifted": rates["small"], "small": rates["shifted"]},
-        "shifted: difference from our rate",
+        "shifted: as we find it",
     ),
     "in percent": (lambda rates: {name: 100 * rate for name, rate in rates.items()}, "Is that in percent?"),
     "one missing": (
@@ -409,7 +409,7 @@ NOT_HOURS = {
     "for one class": (lambda search, training: (search / 1_000, training / 1_000), "hours of search"),
     "one photograph in a step": (lambda search, training: (search, training / 64), "hours of training"),
     "training in days": (lambda search, training: (search, training / 24), "hours of training"),
-    "a fifth more": (lambda search, training: (1.2 * search, training), "hours of search: difference from ours: 20"),
+    "a fifth more": (lambda search, training: (1.2 * search, training), "hours of search: as we find it"),
     "words": (lambda search, training: ("a day", "years"), "`hours_of_search` must be numbers"),
     "one alone": (lambda search, training: (search, ...), "`hours_of_training` is still missing"),
 }

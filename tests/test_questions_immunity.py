@@ -285,17 +285,56 @@ def test_logits_that_are_cut_off_have_slopes_nearly_nowhere(slope):
     assert between_images(cut_off(network, slope))[1] < 0.2
 
 
+def attacks_on(network):
+    return attacks._Attacks(network, load_mnist(), 0.35, attacks.STRENGTHS["quick"], 0)
+
+
 def between_images(network):
-    return attacks._Attacks(network, load_mnist(), 0.35, attacks.STRENGTHS["quick"], 0).between_images()
+    return attacks_on(network).between_images()
+
+
+def ripple(pixels):
+    return pixels + 0.01 * ops.sin(1_200 * pixels)
+
+
+def saw(pixels):
+    """Falls gently for most of each period, and rises steeply for the rest."""
+    period, rises, falls = 0.03, 0.25, 0.2
+    part = ops.mod(pixels / period, 1.0)
+    low = -falls * (1 - rises)
+    rising = low + (1 - low) / rises * (part - (1 - rises))
+    return pixels - period * part + period * ops.where(part < 1 - rises, -falls * part, rising)
+
+
+@pytest.mark.parametrize("form", [ripple, saw])
+def test_ripples_too_small_to_be_seen_lead_gradients_astray(form):
+    network, images = plain_network(chosen_seed()), load_mnist().test.images
+    dressed = behind(layers.Lambda(form), network)
+    assert np.mean(attacks.classes_seen(dressed, images) == attacks.classes_seen(network, images)) > 0.97
+    assert attacks_on(network).gradients_agree() > 0.9
+    assert attacks_on(with_contrast(network, 0.35)).gradients_agree() > 0.9
+    assert attacks_on(dressed).gradients_agree() < 0.45
+
+
+def three_levels(pixels):
+    """Rises twice only, each time within 0.04."""
+    return (ops.clip((pixels - 0.36) / 0.04, 0, 1) + ops.clip((pixels - 0.6) / 0.04, 0, 1)) / 2
+
+
+def test_smoothed_gradients_see_beyond_a_flat_place():
+    attack = attacks_on(behind(layers.Lambda(three_levels), plain_network(chosen_seed())))
+    images, labels = load_mnist().test.images[:100], load_mnist().test.labels[:100]
+    blind, smoothed = attack.descend(images, labels, margin=True), attack.descend_smoothed(images, labels)
+    assert blind.mean() - smoothed.mean() > 0.1
 
 
 def test_what_the_judge_says_counts_only_where_it_is_believable():
     report = attacks.AttackReport(
         clean_accuracy=0.98, mean_accuracy=0.9, worst_accuracy=0.9, worst_success_rate=0.1, single_image_accuracy=0.9,
-        by_attack={f"single images, {how}": 0.9 for how in ("cross-entropy", "no gradients", "from grey")}
+        by_attack={f"single images, {how}": 0.9 for how in ("cross-entropy", "no gradients", "from grey", "smoothed")}
         | {"universal, towards a class": 0.9},
         all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.1, accuracy_with_fewer_steps=0.9,
-        explained_by_gradients=1, way_with_slope=1,
+        explained_by_gradients=1, way_with_slope=1, gradients_agree=1,
     )  # fmt: skip
 
     def findings(**changed):
@@ -307,6 +346,11 @@ def test_what_the_judge_says_counts_only_where_it_is_believable():
     assert "noise at limit 1 leaves 98%" in blind.reason
     assert not findings(single_image_accuracy=0.1)[-1].holds
     assert "flat round the images" in findings(way_with_slope=0.1)[0].reason
+    assert "ripples too small to be seen" in findings(gradients_agree=0.1)[0].reason
+    assert (
+        "so these are hidden"
+        in findings(by_attack={**report.by_attack, "single images, no gradients": 0.8})[0].reason
+    )
     assert "the stronger attack has not worked" in findings(worst_accuracy=0.8)[0].reason
 
 
@@ -315,7 +359,7 @@ def test_what_the_judge_says_counts_only_where_it_is_believable():
     [(0.9, 0.9, "Train on noise"), (0.5, 0.9, "without gradients"), (0.5, 0.2, "grey"), (0.2, 0.5, "without grad")],
 )
 def test_the_strongest_attack_says_what_is_the_matter(without, from_grey, words):
-    rows = {"cross-entropy": 0.9, "no gradients": without, "from grey": from_grey}
+    rows = {"cross-entropy": 0.9, "no gradients": without, "from grey": from_grey, "smoothed": 0.9}
     report = SimpleNamespace(by_attack={f"single images, {how}": left for how, left in rows.items()})
     assert words in questions_immunity.likely(report)
 
@@ -421,7 +465,13 @@ def test_the_table_over_limits(single):
     assert outcome(SIX, 2, (attack, ...)).state == "not attempted"
 
 
+def less_the_mean_of_the_batch():
+    """Defeats one noise for all, as long as there are others beside an image."""
+    return behind(layers.Lambda(lambda images: images - ops.mean(images, axis=0)), plain_network(chosen_seed()))
+
+
 NOT_MADE = {
+    "less the mean of the batch": (less_the_mean_of_the_batch, "must read each image by itself"),
     "the plain network": (lambda: plain_network(chosen_seed()), "wanted: at least"),
     "finished": (lambda: finished_network("worst_noise"), "It answers as finished_network('worst_noise') does"),
     "finished, interleaved": (

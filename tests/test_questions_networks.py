@@ -97,6 +97,22 @@ def jittered(network):
     return other
 
 
+def reordered(network):
+    """Put the units of a convolutional network into another order, and favour some classes."""
+    generator = np.random.default_rng(0)
+    first, bias_1, second, bias_2, dense, bias_3, last, bias_4 = network.get_weights()
+    order_1, order_2, order_3 = (generator.permutation(len(bias)) for bias in (bias_1, bias_2, bias_3))
+    dense = dense.reshape(-1, len(bias_2), len(bias_3))[:, order_2][..., order_3].reshape(dense.shape)
+    other = copy_of(network)
+    other.set_weights(
+        [
+            first[..., order_1], bias_1[order_1], second[:, :, order_1][..., order_2], bias_2[order_2], dense,
+            bias_3[order_3], last[order_3], bias_4 + generator.choice([-1, 1], bias_4.shape),
+        ]
+    )  # fmt: skip
+    return other
+
+
 def seen_through(network, *before):
     return keras.Sequential([keras.Input((28, 28, 1)), *before, network])
 
@@ -144,6 +160,14 @@ NO_THREE = {
     "one as itself, shifted, and to a power": (
         lambda a, b, c: {"a": c, "b": seen_through(c, shift()), "c": seen_through(c, power())},
         "have a layer in common",
+    ),
+    "one with its units in another order, and other biases": (
+        lambda a, b, c: {"a": a, "b": reordered(a), "c": c},
+        "a and b answer alike",
+    ),
+    "the same, behind a blur": (
+        lambda a, b, c: {"a": a, "b": seen_through(reordered(a), blur()), "c": c},
+        "a and b have a layer in common",
     ),
     "plain behind a blur": (
         lambda a, b, c: {"a": seen_through(plain(), blur()), "b": b, "c": c},

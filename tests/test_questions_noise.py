@@ -547,9 +547,12 @@ def test_wrong_digits(ones, name):
 
 
 WRONG_SHARES = {
-    "guessed": (lambda ones: 0.5, "you are off by"),
-    "of all digits": (lambda ones: ones["confusion"][ones["digit"], 1] / ones["confusion"].sum(), "you are off by"),
-    "the rest": (lambda ones: 1 - ones["share"], "you are off by"),
+    "guessed": (lambda ones: 0.5, "Is the count divided by"),
+    "of all digits": (
+        lambda ones: ones["confusion"][ones["digit"], 1] / ones["confusion"].sum(),
+        "Is the count divided by",
+    ),
+    "the rest": (lambda ones: 1 - ones["share"], "Is the count divided by"),
     "in percent": (lambda ones: 100 * ones["share"], "Is that in percent?"),
     "missing": (lambda ones: ..., "`share` is still missing"),
 }
@@ -561,9 +564,11 @@ def test_wrong_shares(ones, name):
     assert_not_yet(ONES, 2, (ones["noise_for_1"], ones["digit"], find(ones)), words)
 
 
-def test_the_digit_cannot_be_found_by_trying_all_ten(ones):
+def test_the_digit_and_its_share_cannot_be_found_by_trying(ones):
     for digit in range(10):
-        assert outcome(ONES, 2, (ones["noise_for_1"], digit, 0.5)).state == "not yet"
+        result = outcome(ONES, 2, (ones["noise_for_1"], digit, 0.99))
+        assert result.state == "not yet"
+        assert f"{ones['share']:.1%}" not in result.text, "nor be read off the refusal"
 
 
 @pytest.mark.parametrize("form", ONE_NUMBER)
@@ -575,6 +580,8 @@ def test_who_holds_out(ones, form):
 
 
 def test_who_holds_out_comes_second(ones):
+    swapped = outcome(ONES, 2, (ones["share"], ones["digit"]), ones["noise_for_1"])
+    assert "its parts are in another order: it must be (digit, share)" in swapped.text
     assert_not_yet(ONES, 2, (ones["digit"], ones["share"]), "answer question 1 first")
     assert outcome(ONES, 2, (ones["noise_for_1"], ..., ...)).state == "not attempted"
 

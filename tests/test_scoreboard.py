@@ -87,10 +87,11 @@ def test_a_row_that_could_not_be_written_can_be_removed(board, monkeypatch, caps
     ],
 )
 def test_what_the_judge_cannot_believe_gets_no_row(board, numbers, words):
+    rows = {"universal, towards a class": 0.9, "single images, margin": 0.5, "single images, no gradients": 0.6}
     unbelievable = AttackReport(
         clean_accuracy=0.98, mean_accuracy=0.98, worst_accuracy=0.99, worst_success_rate=0, single_image_accuracy=0.5,
-        by_attack={"universal, towards a class": 0.9}, all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.979,
-        accuracy_with_fewer_steps=0.9, way_with_slope=1, **numbers,
+        by_attack=rows, all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.979, accuracy_with_fewer_steps=0.9,
+        way_with_slope=1, gradients_agree=1, **numbers,
     )  # fmt: skip
     with pytest.raises(ValueError, match=f"train gets no row, since .*{words}"):
         board.enter("one-hot", lambda: unbelievable)
