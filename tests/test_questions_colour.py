@@ -107,11 +107,11 @@ NOT_AT_LIMITS = {
         lambda noise, success: (np.roll(noise, 1, axis=1), success),
         "success, on average",
     ),
-    "the table in another order": (lambda noise, success: (noise, success[::-1]), "measured it anew: at ["),
-    "the table of the largest limit": (lambda noise, success: (noise, success[[2, 2, 2]]), "measured it anew: at ["),
+    "the table in another order": (lambda noise, success: (noise, success[::-1]), "another number for ["),
+    "the table of the largest limit": (lambda noise, success: (noise, success[[2, 2, 2]]), "another number for ["),
     "means for all": (
         lambda noise, success: (noise, np.repeat(success.mean(axis=1, keepdims=True), 10, axis=1)),
-        "measured it anew: at [",
+        "another number for [",
     ),
     "one limit only": (lambda noise, success: (noise[:1], success[:1]), "must have the shape (3, 10, 32, 32, 3)"),
     "transposed": (lambda noise, success: (noise, success.T), "`success` must have the shape (3, 10), got (10, 3)"),
@@ -203,9 +203,9 @@ NOT_FRESH = {
     "the strongest eleven times": (lambda noise: noise[:, [10] * 11], "in the order of their classes"),
 }
 NOT_LEFT = {
-    "the networks in another order": (lambda accuracies: accuracies[::-1], "measured it anew: at ["),
-    "clean accuracy everywhere": (lambda accuracies: accuracies[:, [0, 0, 0]], "measured it anew: at ["),
-    "the columns in another order": (lambda accuracies: accuracies[:, ::-1], "measured it anew: at ["),
+    "the networks in another order": (lambda accuracies: accuracies[::-1], "another number for ["),
+    "clean accuracy everywhere": (lambda accuracies: accuracies[:, [0, 0, 0]], "another number for ["),
+    "the columns in another order": (lambda accuracies: accuracies[:, ::-1], "another number for ["),
     "for one network": (lambda accuracies: accuracies[0], "`accuracies` must have the shape (2, 3)"),
     "transposed": (lambda accuracies: accuracies.T, "`accuracies` must have the shape (2, 3), got (3, 2)"),
     "in percent": (lambda accuracies: 100 * accuracies, "Is that in percent?"),
