@@ -1,6 +1,6 @@
 # make lab    set up and open the course in JupyterLab
 # make test   set up and run everything that can fail
-# make app    only the sliders that search noise, in a browser, for a class or a talk
+# make app    only the noise lab, in a browser, for a class or a talk
 # The rest is for those who carry the course on: CONTRIBUTING.md says when to use which.
 
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3 python,$(if $(call suits,$(p)),$(p))))
@@ -32,7 +32,7 @@ check: venv
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version" \
-	  --verify $(NOTEBOOKS) notebooks/app/noise_explorer.ipynb
+	  --verify $(NOTEBOOKS) notebooks/app/noise_lab.ipynb
 
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)

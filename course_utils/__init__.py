@@ -91,6 +91,7 @@ from course_utils.immunity import (  # noqa: E402
     immunise_interleaved,
     train_on_worst_noise,
 )
+from course_utils.lab import NoiseLab, noise_lab  # noqa: E402
 from course_utils.networks import (  # noqa: E402
     TwoTierNetwork,
     certifiable_network,
@@ -103,12 +104,7 @@ from course_utils.networks import (  # noqa: E402
 )
 from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
 from course_utils.photographs import Photographs, load_imagenet_samples  # noqa: E402
-from course_utils.plots import (  # noqa: E402
-    View,
-    plot_confusion,
-    plot_images,
-    plot_noise,
-)
+from course_utils.plots import plot_confusion, plot_images, plot_noise  # noqa: E402
 from course_utils.questions import questions  # noqa: E402
 from course_utils.results import (  # noqa: E402
     claim,
@@ -120,26 +116,17 @@ from course_utils.results import (  # noqa: E402
 from course_utils.scoreboard import Scoreboard  # noqa: E402
 from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
 from course_utils.stored import spread, stored_result  # noqa: E402
-from course_utils.views import (  # noqa: E402
-    accuracies_by_limit,
-    search_step_by_step,
-    view_certificate,
-    view_image,
-    view_noise,
-)
-from course_utils.widgets import explore_certificate, explore_image, explore_noise  # noqa: E402
 
 __all__ = [
     "AdversarialNoise",
     "AttackReport",
     "Dataset",
+    "NoiseLab",
     "NoiseReport",
     "Photographs",
     "Scoreboard",
     "Split",
     "TwoTierNetwork",
-    "View",
-    "accuracies_by_limit",
     "add_noise",
     "certifiable_network",
     "certified_accuracy",
@@ -152,9 +139,6 @@ __all__ = [
     "decode_predictions",
     "evaluate_noise",
     "expected_minutes",
-    "explore_certificate",
-    "explore_image",
-    "explore_noise",
     "find_image_noise",
     "find_universal_noise",
     "finished_network",
@@ -167,20 +151,17 @@ __all__ = [
     "load_cifar10",
     "load_imagenet_samples",
     "load_mnist",
+    "noise_lab",
     "plot_confusion",
     "plot_images",
     "plot_noise",
     "questions",
     "reattack",
-    "search_step_by_step",
     "spread",
     "start_notebook",
     "stored_result",
     "train_certified",
     "train_on_worst_noise",
     "trained_cifar_network",
-    "view_certificate",
-    "view_image",
-    "view_noise",
     "with_contrast",
 ]

@@ -191,7 +191,6 @@ def reattack(
     if not isinstance(strength, str) or strength not in STRENGTHS:
         raise ValueError(f"strength must be one of {', '.join(STRENGTHS)}, got {in_short(strength)}")
     attacks = _Attacks(network, dataset, noise_limit, STRENGTHS[strength], check_seed(seed))
-    explained, way_with_slope = attacks.between_images()
     all_noise = attacks.universal(network)
     towards = [
         evaluate_noise(network, *attacks.test, noise, target, noise_limit) for target, noise in enumerate(all_noise)
@@ -214,11 +213,7 @@ def reattack(
         ),
         by_attack=dict(sorted(by_attack.items(), key=lambda item: item[1])),
         all_noise=all_noise,
-        accuracy_at_limit_1=attacks.lowest(noise_limit=1.0, steps=20),
-        accuracy_with_fewer_steps=attacks.lowest(steps=STRENGTHS[strength].steps // 4),
-        explained_by_gradients=explained,
-        way_with_slope=way_with_slope,
-        gradients_agree=attacks.gradients_agree(),
+        **attacks.of_themselves(),
     )
 
 
@@ -285,6 +280,17 @@ class _Attacks:
         """Search once for every class with other settings, and return the lowest accuracy."""
         found = self.search(self.network, range(len(self.dataset.class_names)), **settings)
         return min(self.accuracy(noise) for noise in found)
+
+    def of_themselves(self) -> dict[str, float]:
+        """Measure what tells whether the attacks themselves are to be believed."""
+        explained, way_with_slope = self.between_images()
+        return {
+            "accuracy_at_limit_1": self.lowest(noise_limit=1.0, steps=20),
+            "accuracy_with_fewer_steps": self.lowest(steps=self.strength.steps // 4),
+            "explained_by_gradients": explained,
+            "way_with_slope": way_with_slope,
+            "gradients_agree": self.gradients_agree(),
+        }
 
     def between_images(self) -> tuple[float, float]:
         """Go from images to others under random noise: do gradients explain the change, and where do they lie?"""

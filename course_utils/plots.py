@@ -1,18 +1,14 @@
 """Figures, in one look: digits as ink on paper, noise and weights in red and blue around zero, a caption on top."""
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from course_utils.checks import LARGEST, as_array, check_count, check_number, in_short
-from course_utils.evaluation import NoiseReport
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from sklearn.metrics import ConfusionMatrixDisplay
 
 CELL = 1.25  # inches, the width of one small picture
@@ -21,46 +17,6 @@ STRONGEST = 1.25
 AT_MOST = 200  # pictures in one figure, which then takes some seconds
 LONG_TITLE = 10  # letters; a longer one goes into two lines
 COUNTS_UP_TO = 20  # classes; the squares of larger confusion matrices are too small for numbers
-
-
-@dataclass(frozen=True, repr=False)
-class View:
-    """What a slider shows.
-
-    Attributes:
-        figures: of one size, to stand side by side, or below one another where there is no room. Drawn without
-            pyplot, so that nobody has to close them.
-        lines: the numbers, in words.
-        all_noise: float32, shape (networks, H, W, C), the noise that is shown.
-        reports: one for each network, what the noise does to it.
-    """
-
-    figures: tuple[Figure, ...]
-    lines: tuple[str, ...]
-    all_noise: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-    reports: tuple[NoiseReport, ...] = ()
-
-    def __repr__(self) -> str:
-        """Return the lines, since that is what a notebook shows."""
-        return "\n".join(self.lines)
-
-    def pictures(self) -> list[bytes]:
-        """Return the figures as PNG files."""
-        files = [io.BytesIO() for _ in self.figures]
-        for figure, file in zip(self.figures, files, strict=True):
-            figure.savefig(file, format="png")
-        return [file.getvalue() for file in files]
-
-    def _repr_png_(self) -> bytes:
-        """Show the figures side by side where a notebook shows the view itself."""
-        side_by_side = np.hstack([np.asarray(Image.open(io.BytesIO(picture))) for picture in self.pictures()])
-        Image.fromarray(side_by_side).save(file := io.BytesIO(), format="png")
-        return file.getvalue()
-
-
-def tile() -> Figure:
-    """Make one of the figures of a view."""
-    return Figure(figsize=(3.4, 3.1), dpi=100)
 
 
 def plot_images(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from course_utils.checks import (
     as_array,
+    check_built,
     check_count,
     check_images,
     check_labels,
@@ -16,6 +17,7 @@ from course_utils.checks import (
     check_seed,
     check_stored_images,
     check_target_class,
+    in_short,
 )
 from course_utils.gradients import (
     NoGradientError,
@@ -74,6 +76,41 @@ def find_image_noise(
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #11 (2016). Explained in notebook 03.
     """
+    return _find_for_images(
+        network, images, target_classes, noise_limit, score, max_steps, step_size, batch_size, None
+    )
+
+
+def image_noise_by_steps(
+    network: keras.Model, image: np.ndarray, target_class: int, noise_limit: float = 0.35, max_steps: int = 25
+) -> np.ndarray:
+    """Find noise for one image as `find_image_noise` does, and keep what it is after every step.
+
+    Args:
+        network, noise_limit, max_steps: as in `find_image_noise`.
+        image: float32, shape (H, W, C), pixels in [0, 1].
+        target_class: the class that it is to be taken for.
+
+    Returns:
+        float32, shape (steps + 1, H, W, C), from nothing to the noise that reaches a score of 0.99, if it does.
+
+    Raises:
+        TypeError, ValueError: as `find_image_noise`.
+
+    Explained in notebook 03.
+    """
+    check_built(network)
+    only = as_array(image, "image")[np.newaxis]
+    kept: list[np.ndarray] = []
+    _find_for_images(network, only, target_class, noise_limit, 0.99, max_steps, None, 1, kept)
+    return np.concatenate([np.zeros_like(only), *kept])
+
+
+def _find_for_images(
+    network: keras.Model, images: np.ndarray, target_classes: int | np.ndarray, noise_limit: float,
+    score: float, max_steps: int, step_size: float | None, batch_size: int, kept: list[np.ndarray] | None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Search as `find_image_noise` says; `kept`, where there is one, takes the noise after every step."""
     images = check_images(images, network)
     classes = check_network(network, images)
     noise_limit = check_noise_limit(noise_limit)
@@ -84,7 +121,7 @@ def find_image_noise(
     step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, 1, "(]")
     max_steps, batch_size = check_count(max_steps, "max_steps"), check_count(batch_size, "batch_size")
     batch_size = min(batch_size, max(1, 2 * VALUES_AT_ONCE // images[0].size))
-    at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size))
+    at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size)) if kept is None else 1
     search = compiled(network, _image_search)
     settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
     noise, taken = np.zeros_like(images), np.zeros(len(images), np.int64)
@@ -94,6 +131,8 @@ def find_image_noise(
             steps = min(at_once, max_steps - done)
             noise[part], took = search(images[part], targets[part], noise[part], *settings, tf.constant(steps))
             taken[part] += took
+            if kept is not None and np.any(took):
+                kept.append(noise.copy())
             if np.max(took) < steps:
                 break
     if not np.isfinite(noise).all():
@@ -180,6 +219,50 @@ def find_universal_noise(
     Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
     M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
     """
+    return _find_universal(
+        network, images, target_classes, noise_limit, noise_l2_weight, steps, batch_size, restarts, chunk, start,
+        seed, None,
+    )  # fmt: skip
+
+
+def universal_noise_by_steps(
+    network: keras.Model,
+    images: np.ndarray,
+    target_class: int | None,
+    noise_limit: float = 0.35,
+    noise_l2_weight: float = 0.0,
+    steps: int = 20,
+    batch_size: int = 16,
+    seed: int | None = None,
+) -> np.ndarray:
+    """Find one noise for all images as `find_universal_noise` does, and keep what it is after every step.
+
+    Args:
+        network, images, noise_limit, noise_l2_weight, steps, batch_size, seed: as in `find_universal_noise`.
+        target_class: the class that the noise is to lead to; None for away from what the network sees.
+
+    Returns:
+        float32, shape (steps + 1, H, W, C), from nothing to what `find_universal_noise` returns.
+
+    Raises:
+        TypeError, ValueError: as `find_universal_noise`.
+
+    Explained in notebook 04.
+    """
+    if np.ndim(as_array(target_class, "target_class")):
+        raise TypeError(f"target_class must be one class or None, got {in_short(target_class)}")
+    kept: list[np.ndarray] = []
+    settings = (noise_limit, noise_l2_weight, steps, batch_size, 1, None, None, seed)
+    noise = _find_universal(network, images, target_class, *settings, kept)
+    return np.concatenate([np.zeros_like(noise), *kept])
+
+
+def _find_universal(
+    network: keras.Model, images: np.ndarray, target_classes: int | Sequence[int] | np.ndarray | None,
+    noise_limit: float, noise_l2_weight: float, steps: int, batch_size: int, restarts: int, chunk: int | None,
+    start: np.ndarray | None, seed: int | None, kept: list[np.ndarray] | None,
+) -> np.ndarray:  # fmt: skip
+    """Search as `find_universal_noise` says; `kept`, where there is one, takes the noise after every step."""
     images = check_stored_images(images, network)
     targets = _targets(target_classes, check_network(network, images), len(images))
     noise_limit = check_noise_limit(noise_limit)
@@ -200,7 +283,7 @@ def find_universal_noise(
     )
     chunk = chunk or max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
     with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
-        search = _Search(function, images, noise_limit, noise_l2_weight, chunk, progress)
+        search = _Search(function, images, noise_limit, noise_l2_weight, chunk, progress, kept)
         starts = noise
         noise, losses = search(starts, wanted, drawn, step_sizes)
         if losses.min() > 0 and np.array_equal(noise, starts):
@@ -261,6 +344,7 @@ class _Search:
     l2_weight: float
     chunk: int
     progress: tqdm
+    kept: list[np.ndarray] | None
 
     def __call__(
         self, noise: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, step_sizes: np.ndarray
@@ -276,7 +360,7 @@ class _Search:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make all steps in a few calls, with room between them for progress and interruption."""
         velocity, losses = np.zeros_like(noise), np.zeros(len(noise), np.float32)
-        at_once = max(1, 4 * VALUES_AT_ONCE // (noise.size * drawn.shape[1]))
+        at_once = max(1, 4 * VALUES_AT_ONCE // (noise.size * drawn.shape[1])) if self.kept is None else 1
         for first in range(0, len(drawn), at_once):
             part = slice(first, first + at_once)
             batches = self.images[drawn[part].ravel()]
@@ -287,6 +371,8 @@ class _Search:
                 noise, velocity, batches, wanted, step_sizes[part], self.noise_limit, self.l2_weight
             )
             losses += loss
+            if self.kept is not None:
+                self.kept.append(np.asarray(noise))
             self.progress.update(len(wanted) * len(step_sizes[part]))
         return np.asarray(noise), np.asarray(losses)
 

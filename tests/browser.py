@@ -128,14 +128,6 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(notebook, path)
 
 
-def explorer_cell(name: str) -> str:
-    """Return the cell of a notebook of the course that shows sliders."""
-    (path,) = (ROOT / "notebooks").glob(f"{name}*.ipynb")
-    cells = nbformat.read(path, as_version=4).cells
-    (cell,) = (cell.source for cell in cells if cell.cell_type == "code" and "\nexplore_" in f"\n{cell.source}")
-    return cell
-
-
 def open_in_lab(page: Page, address: str, path: str) -> None:
     """Open a notebook, and wait until its kernel is there and has nothing to do."""
     page.goto(f"{address}/lab/tree/{path}?reset")

@@ -1,9 +1,10 @@
-"""Sliders where they live: in a real JupyterLab and a real browser, moved by mouse and by keyboard."""
+"""The noise lab where it lives: in a real JupyterLab, on the app's page, and in a real browser."""
 
 import contextlib
 import json
 import re
 import shutil
+import statistics
 import tempfile
 import time
 import urllib.error
@@ -14,29 +15,144 @@ from pathlib import Path
 import browser
 import psutil
 import pytest
-from browser import ARTEFACTS, in_kernel, open_in_lab, run_all_cells
+from browser import ARTEFACTS, in_kernel
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
 )
 
-IMPORTS = "import course_utils\nfrom course_utils import *\nmnist, seed = load_mnist(), 0"
-PLAIN = "network = plain = kept_network(course_network, mnist, seed)"
-# What the noise explorer shows, measured again in its kernel from the pixels of the noise that it shows.
+CELLS = (
+    "import numpy as np\nfrom course_utils import *\nmnist = load_mnist()\n"
+    'networks = {"plain": kept_network(course_network, mnist, 0), "interleaved": finished_network("interleaved"),\n'
+    '            "immune": finished_network("worst_noise")}\ncertified = finished_network("certified_3")',
+    "lab = noise_lab(networks, mnist)\nlab",
+    'noise_lab(networks["plain"], mnist, panel="image")',
+    'noise_lab(certified, mnist, panel="proof", noise_limit=0.3)',
+)
+# What the noise in the kernel does, measured by the course's own function.
 AGAIN = """
 import json
-import numpy as np
-from course_utils import evaluate_noise
-from course_utils.widgets import Panel
-(panel,) = {id(one): one for one in Out.values() if isinstance(one, Panel)}.values()
-values = {name: control.value for name, control in panel.controls.items()}
-test = mnist.test.images[:1000], mnist.test.labels[:1000]
-(noise,) = panel.view.all_noise
-target = values["target_class"] if values["target_class"] in range(10) else None
-report = evaluate_noise(network, *test, noise, target, values["noise_limit"])
-success = None if report.success_rate is None else f"{report.success_rate:.1%}"
-print(json.dumps({"values": values, "success": success, "accuracy": f"{report.accuracy:.1%}"}))
+images, labels = mnist.test.images[:1000], mnist.test.labels[:1000]
+report = evaluate_noise(networks[{name!r}], images, labels, lab.noise, {target}, 1)
+others = int(np.sum(labels != {target}))
+shown = np.round(255 * np.clip(lab.engine.images[lab.engine.places({target})[0]] + lab.noise, 0, 1)).astype(int)
+print(json.dumps({{"hits": round(report.success_rate * others), "of": others, "largest": float(abs(lab.noise).max()),
+                   "first": (255 - shown).ravel().tolist()}}))
 """
+PIXELS = """root => {
+    const canvas = root.querySelector(".cell canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, place) => place % 4 === 0);
+}"""
+# Do something thirty times; after each, wait for the answer to be on the screen. Milliseconds of each.
+TIMES = """async ([root, kind]) => {
+    const slider = root.querySelector("input.limit"), noise = root.querySelector("canvas.noise"), times = [];
+    const result = root.querySelector(".result");
+    const key = (name) => noise.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+    for (let turn = 0; turn < 30; turn += 1) {
+        const start = performance.now();
+        const drawn = new Promise((done) => new MutationObserver((_, seen) => (seen.disconnect(), done()))
+            .observe(result, { childList: true, subtree: true }));
+        if (kind === "slide") {
+            slider.value = String(0.1 + 0.01 * turn);
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        } else {
+            key(turn % 10 ? "ArrowDown" : "ArrowRight");
+            key(" ");
+        }
+        await drawn;
+        times.push(performance.now() - start);
+        while (result.ariaBusy === "true") await new Promise((done) => setTimeout(done, 5));
+    }
+    return times;
+}"""
+
+
+class Lab:
+    """A noise lab on a page, as a person meets it."""
+
+    def __init__(self, page, folder=None, panel="universal"):
+        self.page, self.folder = page, folder
+        self.root = page.locator(f".noise-lab.{panel}")
+        self.root.locator(".panel-result .number, .panel-result .bars").first.wait_for(timeout=120_000)
+
+    def settle(self):
+        """Wait until nothing is asked any more, and the last answer is the careful one."""
+        self.root.locator(".result[aria-busy=false]").wait_for()
+
+    def button(self, name):
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    @property
+    def numbers(self):
+        return [int(text) for text in self.root.locator(".result .number").all_inner_texts()]
+
+    @property
+    def hits(self):
+        return int(re.search(r"\d+", self.root.locator(".key.hit").first.inner_text())[0])
+
+    @property
+    def limit(self):
+        return float(self.root.locator("input.limit").input_value())
+
+    @property
+    def tries(self):
+        return self.root.locator(".try").count()
+
+    def evaluate(self, script):
+        return self.page.evaluate(script, self.root.element_handle())
+
+    def stroke(self, *points):
+        """Draw a line over the noise, in shares of its width and height."""
+        box = self.root.locator("canvas.noise").bounding_box()
+        for place, (x, y) in enumerate(points):
+            self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            if place == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
+        self.settle()
+
+    def drag_limit(self, *shares):
+        """Drag the slider's handle over its range, without a rest, and let it go."""
+        box = self.root.locator("input.limit").bounding_box()
+        least, most = (float(self.root.locator("input.limit").get_attribute(end)) for end in ("min", "max"))
+        at = [(self.limit - least) / (most - least), *shares]
+        for place, share in enumerate(at):
+            x = box["x"] + 8 + share * (box["width"] - 16)
+            self.page.mouse.move(x, box["y"] + box["height"] / 2, steps=1 if place == 0 else 15)
+            if place == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
+        self.settle()
+
+    def is_what_the_kernel_measures(self, name="plain", target=3):
+        """See that number, counts and the first digit come from the noise in the kernel; return its largest value."""
+        again = json.loads(in_kernel(self.folder, AGAIN.format(name=name, target=target)))
+        assert self.hits == again["hits"]
+        assert abs(self.numbers[0] - 100 * again["hits"] / again["of"]) < 1
+        assert self.evaluate(PIXELS) == again["first"]
+        return again["largest"]
+
+
+def note(name, seconds):
+    """Write a time down; it is reported at the end, and nothing depends on it."""
+    with (ARTEFACTS / "browser_times.txt").open("a", encoding="utf-8") as file:
+        load = psutil.getloadavg()[0]
+        file.write(f"{name}: {seconds:.3f} s (load {load:.1f})\n")
+
+
+def sticks_out(lab, name, widths):
+    """Return the widths of the window at which the lab is wider than its place; keep a picture of each."""
+    found = []
+    for width in widths:
+        lab.page.set_viewport_size({"width": width, "height": 900})
+        lab.root.scroll_into_view_if_needed()
+        lab.page.wait_for_timeout(200)
+        lab.page.screenshot(path=ARTEFACTS / f"{name}_{width}.png")
+        if lab.evaluate("root => root.scrollWidth > root.clientWidth + 1"):
+            found.append(width)
+    lab.page.set_viewport_size({"width": 1280, "height": 900})
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -47,249 +163,268 @@ def page():
 
 
 @pytest.fixture(scope="module")
-def lab():
+def opened(page):
+    """A notebook with the three panels, run once for all tests of this file; they follow one another."""
     options = ("--allow-root", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True")
     with browser.served("-m jupyter lab", *options) as (address, folder):
-        yield address, folder
+        browser.write_notebook(folder / "lab.ipynb", *CELLS)
+        browser.open_in_lab(page, address, "lab.ipynb")
+        browser.run_all_cells(page, seconds=300)
+        yield folder
 
 
 @pytest.fixture
-def kernel_of_its_own(page, lab):
-    """End the kernel after a test, so that there is one only."""
-    yield
-    page.goto("about:blank")
-    browser.end_kernels(lab[0])
+def lab(page, opened):
+    lab = Lab(page, opened)
+    lab.root.scroll_into_view_if_needed()
+    lab.settle()
+    return lab
 
 
-class Explorer:
-    """The panel in a page, as a person sees it."""
+def test_a_stroke_changes_noise_and_number_and_a_dot_brings_a_try_back(lab):
+    searched = lab.numbers[0]
+    assert lab.is_what_the_kernel_measures() == pytest.approx(0.35)
+    lab.button("Clear").click()
+    lab.settle()
+    assert lab.is_what_the_kernel_measures() == 0
+    lab.stroke((0.3, 0.2), (0.6, 0.3), (0.4, 0.5), (0.6, 0.6), (0.3, 0.8))
+    painted, noise = lab.hits, in_kernel(lab.folder, "print(lab.noise.sum())")
+    assert lab.is_what_the_kernel_measures() == pytest.approx(0.35)
+    lab.button("Brush −").click()
+    lab.stroke((0.2, 0.1), (0.2, 0.9))
+    assert in_kernel(lab.folder, "print(lab.noise.min())").strip() == "-0.35"
+    assert lab.is_what_the_kernel_measures() == pytest.approx(0.35)
+    assert lab.tries == 3
 
-    def __init__(self, page):
-        self.page = page
-        self.panel = page.locator(".widget-vbox").filter(has=page.locator("img.widget-image")).first
-        self.panel.wait_for()
-        self.panel.scroll_into_view_if_needed()
-
-    @property
-    def picture(self):
-        return self.panel.locator("img.widget-image").first.get_attribute("src")
-
-    @property
-    def numbers(self):
-        return self.panel.locator(".widget-html").last.inner_text()
-
-    @property
-    def state(self):
-        return self.panel.locator(".widget-html").first.inner_text()
-
-    def handle(self, name):
-        return self.panel.locator(".widget-slider", has_text=name).locator(".noUi-handle")
-
-    def value_of(self, name):
-        return self.panel.locator(".widget-slider", has_text=name).locator(".widget-readout").inner_text()
-
-    def after(self, move):
-        """Move something; wait for the new picture, and return the seconds until it was there."""
-        before = self.picture
-        start = time.perf_counter()
-        move()
-        self.page.wait_for_function(
-            "([panel, before]) => panel.querySelector('img').src != before && panel.innerText.includes('ready')",
-            arg=[self.panel.element_handle(), before],
-            polling=20,
-        )
-        return time.perf_counter() - start
-
-    def press(self, name, key, times=1):
-        self.handle(name).focus()
-        for _ in range(times):
-            self.page.keyboard.press(key)
-
-    def drag(self, name, pixels):
-        box = self.handle(name).bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x + pixels, y, steps=5)
-        self.page.mouse.up()
-
-    def screenshot(self, name):
-        """Keep a picture at both widths, and see that nothing sticks out."""
-        for width in (1280, 800):
-            self.page.set_viewport_size({"width": width, "height": 1_400})
-            self.panel.scroll_into_view_if_needed()
-            self.page.wait_for_timeout(300)
-            self.panel.screenshot(path=ARTEFACTS / f"{name}_{width}.png")
-            sizes = self.panel.evaluate("panel => [panel.scrollWidth, panel.clientWidth]")
-            assert sizes[0] <= sizes[1] + 1, f"{name} sticks out at {width} pixels"
-        self.page.set_viewport_size({"width": 1280, "height": 900})
+    lab.root.locator(".try.painted").first.click()
+    lab.settle()
+    assert lab.hits == painted
+    assert in_kernel(lab.folder, "print(lab.noise.sum())") == noise
+    lab.root.locator(".try.searched").click()
+    lab.settle()
+    assert lab.numbers == [searched]
 
 
-def note(name, seconds):
-    """Write a time down; it is reported at the end, and nothing depends on it."""
-    with (ARTEFACTS / "browser_times.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{name}: {seconds:.2f} s\n")
+def test_a_drag_ends_at_the_value_where_it_stopped(lab):
+    lab.button("Search for me").click()
+    lab.settle()
+    lab.drag_limit(0.1, 0.95, 0.3)
+    assert lab.limit == pytest.approx(0.18, abs=0.03)
+    assert lab.is_what_the_kernel_measures() == pytest.approx(lab.limit, abs=1e-6)
+    low = lab.hits
+    lab.drag_limit(0.05, 0.8)
+    assert lab.is_what_the_kernel_measures() == pytest.approx(lab.limit, abs=1e-6)
+    assert lab.hits > low
 
 
-def measured_again(folder, explorer):
-    """See that what is shown is what is measured from the pixels of the noise that is shown."""
-    again = json.loads(in_kernel(folder, AGAIN))
-    shown = explorer.numbers
-    if again["success"] is not None:
-        assert f"success {again['success']}" in shown
-    assert f"accuracy {again['accuracy']}" in shown
-    return again["values"]
+def test_everything_by_keyboard_and_the_keys_stay_in_the_lab(lab):
+    page = lab.page
+    lab.button("Clear").focus()
+    page.keyboard.press("Enter")
+    lab.settle()
+    cells = page.locator(".jp-Cell").count()
+    lab.root.locator("canvas.noise").focus()
+    for key in ("a", "b", "d", "d", "x", "Escape", "ArrowDown", "+", "Space", "-", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    lab.settle()
+    assert page.locator(".jp-Cell").count() == cells
+    signs = in_kernel(lab.folder, "print((lab.noise > 0).any(), (lab.noise < 0).any())")
+    assert signs.split() == ["True", "True"]
+    lab.is_what_the_kernel_measures()
+
+    def tab_to(locator):
+        for _ in range(60):
+            if locator.evaluate("one => one === document.activeElement"):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"the Tab key does not lead to {locator}")
+
+    tab_to(lab.root.locator("input.limit"))
+    before = lab.limit
+    page.keyboard.press("ArrowRight")
+    lab.settle()
+    assert lab.limit > before
+    assert lab.is_what_the_kernel_measures() == pytest.approx(lab.limit, abs=1e-6)
+    tab_to(lab.button("Search for me"))
+    page.keyboard.press("Space")
+    lab.settle()
+    assert lab.numbers[0] > 50
+    tab_to(lab.root.locator(".cell").nth(2))
+    page.keyboard.press("Enter")
+    lab.root.locator(".detail .bar-row").nth(9).wait_for()
+    page.keyboard.press("Escape")
+    assert lab.root.locator(".cell").nth(2).evaluate("one => one === document.activeElement")
+    tab_to(lab.root.locator(".try").first)
+    page.keyboard.press("Enter")
+    lab.settle()
+    lab.is_what_the_kernel_measures()
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_the_noise_explorer_of_notebook_04(page, lab):
-    address, folder = lab
-    open_in_lab(page, address, "notebooks/04_universal_noise.ipynb")
-    assert page.locator('[data-jp-item-name="voila"]').count() == 0
-    run_all_cells(page, seconds=500)
-    assert page.get_by_text("AssertionError").count() == 0
-    explorer = Explorer(page)
-    first, height = explorer.numbers, explorer.panel.bounding_box()["height"]
-    assert measured_again(folder, explorer)["noise_limit"] == 0.35
-    explorer.screenshot("noise_explorer")
-
-    note("noise explorer, first move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
-    assert explorer.value_of("noise_limit") == "0.30"
-    assert measured_again(folder, explorer)["noise_limit"] == pytest.approx(0.3)
-    assert explorer.numbers != first
-    for limit in ("0.29", "0.28", "0.27"):
-        note("noise explorer, next moves", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft")))
-        assert explorer.value_of("noise_limit") == limit
-
-    explorer.after(lambda: explorer.drag("noise_limit", -80))
-    assert float(explorer.value_of("noise_limit")) < 0.27
-    measured_again(folder, explorer)
-    explorer.after(lambda: explorer.press("noise_l2_weight", "End"))
-    assert explorer.value_of("noise_l2_weight") == "0.1"
-    explorer.after(lambda: explorer.press("steps", "Home"))
-    explorer.after(lambda: explorer.panel.locator("select").select_option("to “8”"))
-    assert measured_again(folder, explorer) | {"noise_limit": 0} == {
-        "target_class": 8, "noise_limit": 0, "noise_l2_weight": 0.1, "steps": 1, "mode": "search anew",
-    }  # fmt: skip
-    explorer.after(lambda: explorer.press("steps", "End"))
-    explorer.after(lambda: explorer.panel.locator("select").select_option("away: any other"))
-    assert "fooling rate" in explorer.numbers
-    measured_again(folder, explorer)
-
-    before = explorer.numbers
-    explorer.panel.get_by_role("button", name="same noise").click()
-    explorer.page.wait_for_timeout(300)
-    explorer.after(lambda: explorer.press("noise_limit", "End"))
-    assert explorer.value_of("noise_limit") == "0.60"
-    assert explorer.numbers != before
-    measured_again(folder, explorer)
-    assert explorer.panel.bounding_box()["height"] == height, "the page jumps"
+def test_the_same_noise_on_other_networks_then_searched_again(lab):
+    lab.button("Search for me").click()
+    lab.drag_limit(0.54)
+    lab.button("all").click()
+    lab.settle()
+    plain, _, immune = lab.numbers
+    assert plain > 90
+    assert immune < 10
+    top, digits = lab.root.bounding_box()["y"], lab.root.locator(".all").bounding_box()
+    assert digits["y"] + digits["height"] - top < 720
+    lab.page.screenshot(path=ARTEFACTS / "lab_networks.png")
+    lab.button("interleaved").click()
+    lab.settle()
+    transferred = lab.is_what_the_kernel_measures("interleaved")
+    assert transferred > 0
+    same = lab.numbers[0]
+    lab.root.locator(".again").click()
+    lab.settle()
+    lab.is_what_the_kernel_measures("interleaved")
+    assert lab.numbers[0] > same
+    lab.button("plain").click()
+    lab.settle()
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_of_several_quick_moves_only_the_last_is_computed(page, lab):
-    address, folder = lab
-    browser.write_notebook(folder / "quick.ipynb", IMPORTS, PLAIN, browser.explorer_cell("04"))
-    open_in_lab(page, address, "quick.ipynb")
-    run_all_cells(page)
-    explorer = Explorer(page)
+def test_noise_from_python_and_an_error_are_shown(lab):
+    in_kernel(lab.folder, "given = np.full((28, 28, 1), 0.75, np.float32)\nlab.noise = given")
+    lab.root.locator(".limit-value", has_text="0.75").wait_for()
+    lab.settle()
+    assert in_kernel(lab.folder, "print(np.array_equal(lab.noise, given))").strip() == "True"
+    lab.is_what_the_kernel_measures()
+
+    message, number = lab.root.locator(".message"), lab.numbers
     in_kernel(
-        folder,
-        "from course_utils.widgets import Panel\n"
-        "(panel,) = {id(one): one for one in Out.values() if isinstance(one, Panel)}.values()\n"
-        "seen, show = [], panel.show\n"
-        "panel.show = lambda **values: (seen.append(values['noise_limit']), show(**values))[1]",
+        lab.folder, "def broken(**settings):\n    raise ValueError('the cat sat on it')\nlab.engine.search = broken"
     )
-    explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 10))
-    page.wait_for_timeout(1_500)
-    seen = [float(word) for word in in_kernel(folder, "print(*seen)").split()]
-    assert seen[-1] == pytest.approx(0.25)
-    assert len(seen) <= 4
-    assert explorer.value_of("noise_limit") == "0.25"
-    measured_again(folder, explorer)
+    lab.button("Search for me").click()
+    message.get_by_text("the cat sat on it").wait_for()
+    assert lab.numbers == number
+    in_kernel(lab.folder, "del lab.engine.search")
+    lab.button("Search for me").click()
+    message.wait_for(state="hidden")
+    lab.settle()
+    lab.is_what_the_kernel_measures()
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_one_image_step_by_step(page, lab):
-    address, folder = lab
-    browser.write_notebook(folder / "image.ipynb", IMPORTS, PLAIN, browser.explorer_cell("03"))
-    open_in_lab(page, address, "image.ipynb")
-    run_all_cells(page)
-    explorer = Explorer(page)
-    assert "Step 0 of" in explorer.numbers
-    note("one image, a step", explorer.after(lambda: explorer.press("step", "ArrowRight")))
-    assert "Step 1 of" in explorer.numbers
-    explorer.after(lambda: explorer.press("step", "End"))
-    assert "seen as “3”" in explorer.numbers
-    explorer.screenshot("one_image")
-    explorer.after(lambda: explorer.panel.locator("select").nth(1).select_option("“9”"))
-    assert "Step 0 of" in explorer.numbers
-    assert "score of “9”" in explorer.numbers
-    explorer.after(lambda: explorer.panel.locator("button").first.click())  # play
-    explorer.panel.get_by_text("Step 2 of").wait_for()
-    # It goes on playing: a new picture may still be of the step before, so the words are waited for.
-    explorer.panel.locator("select").first.select_option("“4”")
-    explorer.panel.get_by_text("score of “4”").wait_for()
+def test_times(lab):
+    for network in ("plain", "all"):
+        lab.button(network).click()
+        lab.settle()
+        lab.button("Search for me").click()
+        lab.settle()
+        for kind in ("slide", "paint"):
+            times = lab.page.evaluate(TIMES, [lab.root.element_handle(), kind])
+            assert len(times) == 30
+            note(f"{kind}, {network}, median of 30", statistics.median(times) / 1_000)
+    lab.button("plain").click()
+    lab.settle()
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_three_networks_side_by_side(page, lab):
-    address, folder = lab
-    networks = 'interleaved, immune_network = finished_network("interleaved"), finished_network("worst_noise")'
-    browser.write_notebook(folder / "networks.ipynb", IMPORTS, PLAIN, networks, browser.explorer_cell("06"))
-    open_in_lab(page, address, "networks.ipynb")
-    run_all_cells(page)
-    explorer = Explorer(page)
-    assert all(f"{name}: success" in explorer.numbers for name in ("plain", "interleaved", "immune"))
-    explorer.after(lambda: explorer.press("noise_limit", "ArrowRight"))
-    note("three networks, a move", explorer.after(lambda: explorer.press("noise_limit", "ArrowRight")))
-    explorer.after(lambda: explorer.panel.locator("select").select_option("away: any other"))
-    assert explorer.numbers.count("fooling rate") == 3
-    explorer.screenshot("three_networks")
+def test_one_image_step_by_step(page, opened):
+    lab = Lab(page, opened, "single")
+    lab.root.scroll_into_view_if_needed()
+    steps = lab.root.locator("input.steps")
+    line = lab.root.locator(".single-line")
+    assert int(steps.input_value()) > 0
+    last = line.inner_text()
+    steps.focus()
+    page.keyboard.press("Home")
+    assert steps.input_value() == "0"
+    assert line.inner_text() != last
+    page.keyboard.press("End")
+    assert line.inner_text() == last
+    start = time.perf_counter()
+    lab.root.locator("select").first.select_option("4")
+    lab.page.wait_for_function("([line, last]) => line.innerText !== last", arg=[line.element_handle(), last])
+    note("one image: another digit", time.perf_counter() - start)
+    page.screenshot(path=ARTEFACTS / "lab_single.png")
+    lab.root.locator(".play").click()
+    page.wait_for_function("steps => steps.value === '2'", arg=steps.element_handle())
+    assert not sticks_out(lab, "lab_single", (800,))
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_the_certificate(page, lab):
-    address, folder = lab
-    network = 'certified = finished_network("certified_3")'
-    browser.write_notebook(folder / "certificate.ipynb", IMPORTS, network, browser.explorer_cell("07"))
-    open_in_lab(page, address, "certificate.ipynb")
-    run_all_cells(page)
-    explorer = Explorer(page)
-    first = explorer.numbers
-    explorer.after(lambda: explorer.press("noise_limit", "Home"))
-    assert "At a limit of 0.02" in explorer.numbers
-    assert explorer.numbers != first
-    explorer.after(lambda: explorer.press("noise_limit", "End"))
-    note("certificate, a move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 4)))
-    assert "At a limit of 0.36" in explorer.numbers
-    explorer.screenshot("certificate")
+def test_the_proof(page, opened):
+    lab = Lab(page, opened, "proof")
+    lab.root.scroll_into_view_if_needed()
+    limits = int(in_kernel(opened, "from course_utils.lab.engine import LIMITS\nprint(len(LIMITS))"))
+    page.wait_for_function(
+        "([root, count]) => root.querySelectorAll('circle.proven').length >= count",
+        arg=[lab.root.element_handle(), limits],
+    )
+    number = lab.root.locator(".result .number")
+    first, last = (
+        number.last.inner_text(),
+        "([root, first]) => [...root.querySelectorAll('.number')].at(-1).innerText !== first",
+    )
+    start = time.perf_counter()
+    lab.root.locator("input.limit").press("Home")
+    page.wait_for_function(last, arg=[lab.root.element_handle(), first])
+    note("proof: a movement", time.perf_counter() - start)
+    page.wait_for_function("root => root.innerText.includes('300')", arg=lab.root.element_handle())
+    clean, attacked, proven = (float(text.split()[0]) for text in number.all_inner_texts())
+    assert clean >= attacked >= proven > float(first.split()[0])
+    page.screenshot(path=ARTEFACTS / "lab_proof.png")
+    assert not sticks_out(lab, "lab_proof", (800,))
 
 
-@pytest.mark.usefixtures("kernel_of_its_own")
-def test_what_goes_wrong_is_said_and_a_restart_leaves_no_ghost(page, lab):
-    address, folder = lab
-    cell = "explore_noise(plain if os.path.exists('second') else None, mnist)"
-    browser.write_notebook(folder / "wrong.ipynb", IMPORTS, f"import os\n{PLAIN}", cell)
-    open_in_lab(page, address, "wrong.ipynb")
-    run_all_cells(page)
-    page.get_by_text("there is no network here yet").wait_for()
-    assert page.get_by_text("Traceback").count() == 0
-    (folder / "second").touch()
-    browser.choose(page, "Kernel", "Restart Kernel and Run All Cells")
+def test_no_overflow_at_any_width_and_the_dark_theme(lab):
+    page = lab.page
+    assert not sticks_out(lab, "lab", (1440, 1280, 1024, 800))
+    light = lab.evaluate("root => getComputedStyle(root).backgroundColor")
+    browser.choose(page, "Settings", "Theme")
+    page.locator(".lm-Menu-itemLabel", has_text="JupyterLab Dark").first.click()
+    page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    page.wait_for_function(
+        "([root, light]) => getComputedStyle(root).backgroundColor !== light", arg=[lab.root.element_handle(), light]
+    )
+    page.screenshot(path=ARTEFACTS / "lab_dark.png")
+    colours = lab.evaluate("root => ['color', 'backgroundColor'].map(name => getComputedStyle(root)[name])")
+    ink, paper = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+    assert ink - paper > 300
+
+
+def test_a_reload_brings_back_what_was_there(lab):
+    lab.button("8").click()
+    lab.settle()
+    lab.drag_limit(0.5)
+    lab.button("Brush +").click()
+    lab.stroke((0.1, 0.1), (0.9, 0.9))
+    before = lab.numbers, lab.limit, lab.tries
+    noise = in_kernel(lab.folder, "print(lab.noise.tobytes().hex())")
+    lab.page.wait_for_timeout(500)  # what is kept is sent once the hand rests
+    browser.choose(lab.page, "File", "Save Notebook")
+    lab.page.locator(".jp-mod-dirty").wait_for(state="detached")
+    lab.page.reload()
+    again = Lab(lab.page, lab.folder)
+    again.settle()
+    assert (again.numbers, again.limit, again.tries) == before
+    assert again.root.locator("[data-target='8'][aria-pressed=true]").count() == 1
+    assert in_kernel(lab.folder, "print(lab.noise.tobytes().hex())") == noise
+    again.is_what_the_kernel_measures(target=8)
+
+
+def test_a_restart_leaves_a_veil_and_running_the_cell_revives_the_lab(lab):
+    page, veil = lab.page, lab.root.locator(".veil")
+    number = lab.numbers
+    assert veil.is_hidden()
+    browser.choose(page, "Kernel", "Restart Kernel…")
     page.locator(".jp-Dialog .jp-mod-accept").click()
-    browser.wait_for_all_cells(page)
-    explorer = Explorer(page)
-    assert page.locator("img.widget-image").count() == 2
-    explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft"))
-    measured_again(folder, explorer)
+    veil.wait_for()
+    assert lab.numbers == number
+    assert lab.evaluate("root => root.firstElementChild.inert")
+    page.screenshot(path=ARTEFACTS / "lab_veil.png")
+    browser.wait_for_idle_kernel(page)
+    browser.run_all_cells(page, seconds=300)
+    alive = Lab(page, lab.folder)
+    alive.settle()
+    assert veil.is_hidden()
+    alive.is_what_the_kernel_measures()
 
 
 @pytest.fixture
 def app():
-    """The app with one place: its address with the token, a function that counts its kernels, and its log."""
+    """The app with two places: its address with the token, a function that counts its kernels, and its log."""
     kernels = tempfile.mkdtemp(prefix="course-app-")
-    options = ("--visitors=1", f"--Voila.connection_dir_root={kernels}")
+    options = ("--visitors=2", f"--Voila.connection_dir_root={kernels}")
     try:
         with browser.served(f"{browser.ROOT / 'tools' / 'app.py'}", *options) as (_, folder):
             log = folder / "log"
@@ -299,16 +434,16 @@ def app():
         shutil.rmtree(kernels)
 
 
-def wait_until_free(kernels):
-    """Wait until the last kernel has ended: a minute, and some seconds for a machine that is busy."""
-    for _ in range(90):
-        if not kernels():
+def wait_until(free, seconds=90):
+    """Wait until the kernels have ended: a minute, and some seconds for a machine that is busy."""
+    for _ in range(2 * seconds):
+        if free():
             return
-        time.sleep(1)
-    raise AssertionError("the kernel was not ended")
+        time.sleep(0.5)
+    raise AssertionError("a kernel was not ended")
 
 
-def test_the_app(page, app):
+def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     address, kernels, log = app
     page.goto(address.split("?")[0])
     assert "/login" in page.url
@@ -318,31 +453,46 @@ def test_the_app(page, app):
     assert hosts
     assert hosts <= {"127.0.0.1", "::1"}
 
-    page.goto(address)
-    explorer = Explorer(page)
-    first = explorer.numbers
-    note("app, first move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
-    note("app, a move", explorer.after(lambda: explorer.press("noise_limit", "ArrowLeft", 5)))
-    assert explorer.value_of("noise_limit") == "0.25"
-    assert explorer.numbers != first
-    assert page.get_by_text("import").count() == 0
-    explorer.screenshot("app")
+    outside = []
+    page.on(
+        "request", lambda request: outside.append(request.url) if address.split("?")[0] not in request.url else None
+    )
+    page.set_viewport_size({"width": 1280, "height": 720})
+    other = page.context.browser.new_page()
+    start = time.perf_counter()
+    for visitor in (page, other):
+        visitor.goto(address, wait_until="commit")
+        visitor.locator("#loading img").wait_for()
+    note("app: two pages stand", time.perf_counter() - start)
+    labs = [Lab(visitor) for visitor in (page, other)]
+    note("app: two labs are usable", time.perf_counter() - start)
+    for lab in labs:
+        lab.settle()
+    assert page.locator("#loading").count() == 0
+    assert not [url for url in outside if not url.startswith(("data:", "blob:", "about:"))]
+    sizes = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    assert sizes == [1280, 720]
+    page.screenshot(path=ARTEFACTS / "app_first_view.png")
+    first = labs[0].numbers
+    labs[0].stroke((0.3, 0.2), (0.7, 0.3), (0.4, 0.5), (0.7, 0.7), (0.3, 0.8))
+    labs[1].button("Search for me").click()
+    labs[1].settle()
+    assert labs[1].numbers[0] > 90
+    assert labs[0].numbers != first
+    page.screenshot(path=ARTEFACTS / "app.png")
+    assert not sticks_out(labs[0], "app", (1280, 853, 390))
 
     one_too_many = page.context.browser.new_page()
     assert one_too_many.goto(address).status == 503
-    assert "All places are taken just now (1 of 1)." in one_too_many.inner_text("body")
-    one_too_many.screenshot(path=ARTEFACTS / "app_full.png")
-    assert kernels() == 1
-    page.goto("about:blank")
-    one_too_many.locator("img.widget-image").first.wait_for(timeout=120_000)  # it looked again by itself
-    assert kernels() == 1
-    one_too_many.goto("about:blank")
-    wait_until_free(kernels)
-    assert "of inactivity" not in log.read_text(encoding="utf-8")  # the page itself has ended its kernel
     one_too_many.close()
+    assert kernels() == 2
+    page.goto("about:blank")
+    other.close(run_before_unload=True)
+    wait_until(lambda: not kernels())
+    assert "of inactivity" not in log.read_text(encoding="utf-8")  # the pages themselves have ended their kernels
 
 
-def test_of_two_visitors_at_once_the_app_admits_one_and_its_kernel_ends_when_nobody_is_there(app):
+def test_the_kernel_of_a_visitor_who_vanishes_is_ended_and_no_more_are_admitted_than_there_are_places(app):
     address, kernels, log = app
 
     def visit(_):
@@ -350,7 +500,7 @@ def test_of_two_visitors_at_once_the_app_admits_one_and_its_kernel_ends_when_nob
             return page.read()
 
     with ThreadPoolExecutor() as visitors:
-        pages = [page for page in visitors.map(visit, range(2)) if page]
-    assert len(pages) == 1
-    wait_until_free(kernels)
+        pages = [page for page in visitors.map(visit, range(3)) if page]
+    assert len(pages) == 2
+    wait_until(lambda: not kernels())
     assert "of inactivity" in log.read_text(encoding="utf-8")

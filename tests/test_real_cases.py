@@ -9,28 +9,25 @@ import warnings
 from course_utils import (
     Dataset,
     Split,
-    accuracies_by_limit,
     certified_accuracy,
     certified_images,
     evaluate_noise,
-    explore_image,
-    explore_noise,
     find_image_noise,
     find_universal_noise,
     immunise,
     immunise_in_turn,
     linear_network,
+    noise_lab,
     plot_confusion,
     plot_images,
     reattack,
-    search_step_by_step,
     train_on_worst_noise,
-    view_image,
-    view_noise,
 )
 from course_utils.evaluation import classes_seen
 from course_utils.immunity import _Interleaved
+from course_utils.lab.engine import Engine
 from course_utils.networks import copy_of
+from course_utils.search import image_noise_by_steps
 from course_utils.training import fit
 
 import keras
@@ -289,25 +286,16 @@ def test_every_one_of_a_hundred_classes_has_its_turn():
     assert sorted(set(seen)) == list(range(100))
 
 
-def test_explorers_begin_where_there_is_something_to_see(digits):
+def test_a_lab_begins_where_there_is_something_to_see(digits):
     network = keras.Sequential([keras.Input((14, 14, 1)), *tail(5)])
     some = Split(digits.test.images[digits.test.labels < 5], digits.test.labels[digits.test.labels < 5])
     five = Dataset(some, some, some, tuple("abcde"), "five", True, "five")
-    panel = explore_image(network, five)
-    assert panel.controls["digit"].value == 0
-    assert "ready, in" in panel.state.value
+    lab = noise_lab(network, five, panel="image")
+    assert lab.engine.labels[lab.about["first"]] == 0
+    settings = {"network": "network", "place": lab.about["first"], "target": 3, "most_steps": 2}
+    assert lab.engine.answer("single", settings)[0]["label"] == 0
     with pytest.raises(ValueError, match="target_class must be from 0 to 4, got 7"):
-        explore_noise(network, five, target_class=7)
-
-
-@pytest.mark.parametrize("limit", [8 / 255, 0.35, 0.9])
-def test_a_slider_begins_with_the_limit_that_was_asked_for(digits, limit):
-    panel = explore_noise(keras.Sequential([keras.Input((14, 14, 1)), *tail()]), digits, noise_limit=limit)
-    slider = panel.controls["noise_limit"]
-    assert slider.value == pytest.approx(limit)
-    assert slider.min <= limit <= slider.max
-    with pytest.raises(ValueError, match="noise_limit must be above 0 and at most 1, got 3"):
-        explore_noise(panel, digits, noise_limit=3)
+        noise_lab(network, five, 7)
 
 
 # Colour, names, labels
@@ -323,22 +311,23 @@ def signs():
     return network, Dataset(*(Split(images, hue) for _ in range(3)), names, "signs", False, "signs")
 
 
-def colours_in(figure):
-    """How far are the three channels of a picture apart?"""
-    figure.savefig(file := io.BytesIO(), format="png")
-    picture = np.asarray(Image.open(file)).astype(int)
-    return np.abs(picture[..., 0] - picture[..., 1]).max()
+def colours_in(picture):
+    """How far are the channels of a PNG file apart?"""
+    pixels = np.asarray(Image.open(io.BytesIO(picture))).astype(int)
+    return np.abs(pixels[..., 0] - pixels[..., 1]).max()
 
 
-def test_views_show_colours(signs):
+def test_a_lab_shows_colours(signs, monkeypatch):
     network, data = signs
-    noise, nine = view_noise(network, data, 14, 0.1).figures
-    drawn = nine.axes[0].images[0].get_array()
-    assert drawn.shape[-1] == 3
-    assert colours_in(nine) > 150  # the first sign is green, the last one red
-    assert noise.axes[0].images[0].get_array().shape == (24, 24, 3)
-    titles = [text.get_text() for text in nine.axes[0].texts]
-    assert all("sign" in title and "\n" in title for title in titles)
+    lab = noise_lab(network, data, 14, 0.1)
+    settings = {"network": "network", "target": 14, "limit": 0.1}
+    _, (pixels, noise) = lab.engine.answer("search", settings)
+    assert pixels.shape == (9, 24, 24, 3)
+    assert noise.shape == (24, 24, 3)
+    monkeypatch.setenv("COURSE_STILLS", "1")
+    data, about = lab._repr_mimebundle_()
+    assert colours_in(data["image/png"]) > 150  # the first sign is green, the last one red
+    assert "sign 14" in about["image/png"]["alt"]
 
 
 def test_plots_without_names_show_numbers(signs):
@@ -360,12 +349,10 @@ def test_bytes_are_plotted_as_they_look(digits):
 
 def test_classes_are_called_by_their_names(digits):
     network = keras.Sequential([keras.Input((14, 14, 1)), *tail()])
-    names = tuple("abcdefghij")
-    steps = search_step_by_step(network, digits.test.images[0], 3, max_steps=4)
-    assert "score of “d”" in view_image(network, digits.test.images[0], 7, 3, steps, 2, names).lines[0]
-    assert "score of “3”" in view_image(network, digits.test.images[0], 7, 3, steps, 2).lines[0]
+    named = Dataset(digits.train, digits.validation, digits.test, tuple("abcdefghij"), "", True, "")
+    assert noise_lab(network, named).about["classes"] == list("abcdefghij")
     with pytest.raises(ValueError, match=r"the network has 10 classes, but dataset\.class_names names 3"):
-        view_noise(network, Dataset(digits.train, digits.validation, digits.test, ("a", "b", "c"), "", True, ""), 1)
+        noise_lab(network, Dataset(digits.train, digits.validation, digits.test, ("a", "b", "c"), "", True, ""), 1)
 
 
 @pytest.mark.parametrize("kind", ["int32", "uint8", "tensor"])
@@ -380,11 +367,13 @@ def test_labels_of_any_whole_type(digits, kind):
     )
     assert mine.test.labels.dtype == np.int64
     for measure in (
-        lambda data: accuracies_by_limit(network, data, [0.1]).tolist(),
+        lambda data: Engine(network, data).answer("curves", {"network": "network", "limits": [0.1]})[0],
         lambda data: reattack(network, data).by_attack,
-        lambda data: view_noise(network, data, 3).lines,
+        lambda data: Engine(network, data).answer("search", {"network": "network", "target": 3})[0],
     ):
-        assert measure(mine) == measure(usual)
+        found = measure(mine)
+        assert found == measure(usual)
+        assert "error" not in found
 
 
 def test_an_array_that_was_made_a_split_can_still_be_written_to(digits):
@@ -427,10 +416,8 @@ def test_layers_that_are_random_in_training_are_not_so_in_any_measure(train, tes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert reattack(network, data).by_attack == reattack(quiet, data).by_attack
-    steps = search_step_by_step(network, test[0][0], 3, max_steps=3)
-    assert (
-        view_image(network, test[0][0], 7, 3, steps, 2).lines == view_image(quiet, test[0][0], 7, 3, steps, 2).lines
-    )
+    first, again = (image_noise_by_steps(one, test[0][0], 3, max_steps=3) for one in (network, quiet))
+    np.testing.assert_allclose(first, again, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(28, 8, 1), (3, 3, 1), (4, 9, 1), (2, 40, 3)])
