@@ -112,7 +112,7 @@ class Engine:
         noisy = np.clip(np.concatenate([images, self.images[places]]) + noise, 0, 1)
         measured = {name: self._counts(name, noisy, target, places) for name in networks or self.networks}
         about = {"images": len(images), "largest": float(np.abs(noise).max()), "places": places}
-        return {"measured": measured, **about}, [_pixels(noisy[len(images) :])]
+        return {"measured": measured, **about}, [as_bytes(noisy[len(images) :])]
 
     def search(
         self, network: str, target: int | None = None, limit: float = 0.35, l2_weight: float = 0.0, steps: int = 20,
@@ -158,7 +158,7 @@ class Engine:
         clean = self._image(place) if image is None else self._own(image)
         both = np.concatenate([clean, np.clip(clean + noise, 0, 1)])
         scores = {name: self._scores(name, both).tolist() for name in networks or self.networks}
-        return {"scores": scores}, [_pixels(both)]
+        return {"scores": scores}, [as_bytes(both)]
 
     def single(self, network: str, place: int, target: int, limit: float = 0.35, most_steps: int = 25) -> Answer:
         """Search noise for one image: the `scores` after every step, and the noises and noisy pixels of all steps."""
@@ -166,7 +166,7 @@ class Engine:
         all_noise = image_noise_by_steps(self._network(network), image[0], target, limit, most_steps)
         noisy = np.clip(image + all_noise, 0, 1)
         found = {"scores": self._scores(network, noisy).tolist(), "label": int(self.labels[place])}
-        return found, [all_noise, _pixels(noisy)]
+        return found, [all_noise, as_bytes(noisy)]
 
     def proof(self, network: str, limit: float = 0.3, moving: bool = False) -> Answer:
         """Tell how many test images are read, stand an attack, and are proven at a limit, with nine of them.
@@ -191,7 +191,7 @@ class Engine:
     def places(self, target: int | None) -> list[int]:
         """Choose nine images to show: of each class but the target in turn, those first that every network reads."""
         if target not in self._places:
-            read = np.all([self._clean(name) == self.labels for name in self.networks], axis=0)
+            read = np.all([seen == self.labels for seen in self._seen_clean], axis=0)
             order = np.argsort(~read, kind="stable")
             order = order[self.labels[order] != target] if target is not None else order
             chosen = order[some_of_each(self.labels[order])]
@@ -248,15 +248,12 @@ class Engine:
             {"clean": float(right.mean()), "attacked": float(standing.mean()), "proven": float(proven.mean()),
              "counts": counts, "of": len(images), "verdicts": verdicts[chosen].tolist(),
              "labels": labels[chosen].tolist()},
-            [_pixels(images[chosen]), _pixels(noisy[chosen])],
+            [as_bytes(images[chosen]), as_bytes(noisy[chosen])],
         )  # fmt: skip
 
     @functools.cached_property
-    def _seen_clean(self) -> dict[str, np.ndarray]:
-        return {name: classes_seen(network, self.images) for name, network in self.networks.items()}
-
-    def _clean(self, name: str) -> np.ndarray:
-        return self._seen_clean[name]
+    def _seen_clean(self) -> list[np.ndarray]:
+        return [classes_seen(network, self.images) for network in self.networks.values()]
 
     def _labels(self) -> np.ndarray:
         labels = self.dataset.test.labels[: len(self.images)]
@@ -338,7 +335,8 @@ def _verdicts(seen: np.ndarray, labels: np.ndarray, target: int | None) -> np.nd
     )
 
 
-def _pixels(images: np.ndarray) -> np.ndarray:
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Return images in [0, 1] as the screen draws them: uint8, from 0 to 255."""
     return np.round(255 * images).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from course_utils.certificates import certified_images
 from course_utils.checks import check_dataset, check_noise_limit, check_target_class, in_short
 from course_utils.data import Dataset
-from course_utils.lab.engine import LIMITS, Engine, Networks, refused
+from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes, refused
 from course_utils.lab.still import still
 
 import anywidget
@@ -48,8 +48,7 @@ class NoiseLab(anywidget.AnyWidget):
         self.engine = engine
         self._noise = np.zeros(engine.shape, np.float32)
         self._is_open, self._is_given = False, False  # has a screen asked yet, and was noise given before it did?
-        pixels = np.round(255 * engine.images[about["kept"]]).astype(np.uint8)
-        super().__init__(about=about, images=pixels.tobytes())
+        super().__init__(about=about, images=as_bytes(engine.images[about["kept"]]).tobytes())
         self.on_msg(self._asked)
         self.observe(self._take_kept, "kept")
 
