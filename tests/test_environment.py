@@ -11,8 +11,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
+from nbformat.sign import NotebookNotary
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -166,6 +168,20 @@ def test_make_venv_says_how_far_it_is_and_nothing_else(course):
     assert errors == ""
     assert course.works()
     assert "Nothing to be done" in course.make().communicate()[0]
+
+
+def test_the_notebooks_are_trusted_and_no_matter_if_they_cannot_be(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import set_up
+
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
+    set_up.trust_notebooks()
+    with NotebookNotary(data_dir=str(tmp_path / "data")) as notary:
+        for folder in ("notebooks", "exercises", "exercises/solutions"):
+            for path in (ROOT / folder).glob("*.ipynb"):
+                assert notary.check_signature(nbformat.read(path, as_version=4)), path
+    monkeypatch.setenv("JUPYTER_DATA_DIR", os.devnull)
+    set_up.trust_notebooks()
 
 
 def test_what_cannot_be_installed_is_said_in_full_and_tried_again(course):

@@ -39,7 +39,9 @@ def run(path: Path) -> float:
     notebook.metadata["kernelspec"] = KERNEL
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
-        client = Client(notebook, timeout=600, store_widget_state=False, resources={"metadata": {"path": path.parent}})
+        client = Client(
+            notebook, timeout=600, store_widget_state=False, resources={"metadata": {"path": path.parent}}
+        )
         # Pictures in place of the noise lab, and networks trained anew: for this kernel, not for who calls.
         client.execute(env=os.environ | {"COURSE_CACHE_DIR": cache, "COURSE_STILLS": "1"})
     seconds = time.perf_counter() - start

@@ -82,6 +82,13 @@ def call(*command: str | Path, lock: IO[str], total: int = 0) -> None:
             sys.exit(("" if total else said(output)) + said(errors) + "Setting up .venv failed: see above.")
 
 
+def trust_notebooks() -> None:
+    """Sign the course's own notebooks: in others, JupyterLab shows no noise lab once the page is loaded again."""
+    notebooks = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("exercises/**/*.ipynb")]
+    if notebooks:  # nowhere to write the signatures? The course runs all the same
+        subprocess.run([VENV / "bin" / "jupyter", "trust", *notebooks], capture_output=True, check=False)
+
+
 def main() -> None:
     """Do what is missing or out of date."""
     with Path(__file__).open("a", encoding="utf-8") as lock:
@@ -103,6 +110,7 @@ def main() -> None:
             shutil.copyfile(LAB_SETTINGS, settings)
             disabled = {"disabledExtensions": {"@voila-dashboards/jupyterlab-preview": True}}
             page.write_text(json.dumps(disabled), encoding="utf-8")
+            trust_notebooks()
             READY.touch()
 
 
