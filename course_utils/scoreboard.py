@@ -36,6 +36,12 @@ class Trained:
     seconds: float
     used: int
 
+    @functools.cached_property
+    def report(self) -> AttackReport:
+        """Attack this very network, with noise that is searched afresh."""
+        seed, mnist = chosen_seed(), load_mnist()
+        return reattack(self.network, mnist, other_network=kept_network(course_network, mnist, seed), seed=seed)
+
 
 def budget(seed: int) -> Batches:
     """Yield the batches that a training may use: each once, and then no more."""
@@ -78,18 +84,14 @@ def trained_within_budget(train: Train) -> Trained:
     return Trained(network, seconds, used)
 
 
-@functools.lru_cache(maxsize=8)
 def attacked(train: Train) -> AttackReport:
     """Attack what a way to train makes within the budget, with noise that is searched afresh."""
-    seed, mnist = chosen_seed(), load_mnist()
-    network = trained_within_budget(train).network
-    return reattack(network, mnist, other_network=kept_network(course_network, mnist, seed), seed=seed)
+    return trained_within_budget(train).report
 
 
 def forget() -> None:
     """Train and attack anew next time: a function may call another one that was changed meanwhile."""
     trained_within_budget.cache_clear()
-    attacked.cache_clear()
     ENTERED.clear()
 
 
@@ -201,7 +203,8 @@ def _row(train: Train) -> dict[str, float]:
     if train in ENTERED:
         forget()
     try:
-        trained, report = trained_within_budget(train), attacked(train)
+        trained = trained_within_budget(train)
+        report = trained.report
     except Exception as error:  # whatever a reader's code may do
         raise ValueError(f"train cannot be measured: {in_words(error)}") from error
     if not report.believable:

@@ -46,7 +46,7 @@ def test_every_attack_is_reported_the_strongest_first(reports):
         assert report.single_image_accuracy <= min(single)
         assert report.explained_by_gradients > 0.95
         assert report.way_with_slope > 0.25
-        assert report.gradients_agree > 0.6
+        assert report.local_linearity > 0.6
         assert report.all_noise.shape == (10, 14, 14, 1)
         assert np.abs(report.all_noise).max() <= LIMIT + 1e-6
         assert report.believable
@@ -96,7 +96,7 @@ def test_a_network_that_always_answers_the_same_has_nothing_to_explain(digits):
     network.layers[-1].set_weights([np.zeros((196, 10)), np.arange(10)])
     attack = attacks._Attacks(network, digits, LIMIT, attacks.STRENGTHS["quick"], 0)
     assert attack.between_images() == (1.0, 1.0)
-    assert attack.gradients_agree() == 1.0
+    assert attack.local_linearity() == 1.0
 
 
 def test_more_restarts_and_steps_never_weaken_it(digits, immune_network, monkeypatch):

@@ -112,6 +112,20 @@ class Lab:
         self.page.mouse.up()
         self.settle()
 
+    def draw_with_a_finger(self, *points):
+        """Draw the same line on a screen that is touched; the page must not scroll under it."""
+        canvas = self.root.locator("canvas.noise")
+        canvas.scroll_into_view_if_needed()
+        box, scrolled = canvas.bounding_box(), self.page.evaluate("scrollY")
+        finger = self.page.context.new_cdp_session(self.page)
+        for place, (x, y) in enumerate(points):
+            touched = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}]
+            kind = "touchMove" if place else "touchStart"
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        self.settle()
+        assert self.page.evaluate("scrollY") == scrolled
+
     def drag_limit(self, *shares):
         """Drag the slider's handle over its range, without a rest, and let it go."""
         box = self.root.locator("input.limit").bounding_box()
@@ -458,7 +472,7 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
         "request", lambda request: outside.append(request.url) if address.split("?")[0] not in request.url else None
     )
     page.set_viewport_size({"width": 1280, "height": 720})
-    other = page.context.browser.new_page()
+    other = page.context.browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     start = time.perf_counter()
     for visitor in (page, other):
         visitor.goto(address, wait_until="commit")
@@ -475,7 +489,13 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     page.screenshot(path=ARTEFACTS / "app_first_view.png")
     first = labs[0].numbers
     labs[0].stroke((0.3, 0.2), (0.7, 0.3), (0.4, 0.5), (0.7, 0.7), (0.3, 0.8))
-    labs[1].button("Search for me").click()
+    labs[1].button("Clear").tap()
+    labs[1].settle()
+    labs[1].draw_with_a_finger((0.3, 0.2), (0.6, 0.3), (0.4, 0.5), (0.6, 0.7), (0.3, 0.8))
+    assert labs[1].root.locator(".try.painted").count()
+    other.screenshot(path=ARTEFACTS / "app_phone.png")
+    labs[1].button("Search for me").tap()
+    labs[1].root.locator(".try.searched").wait_for()
     labs[1].settle()
     assert labs[1].numbers[0] > 90
     assert labs[0].numbers != first

@@ -24,6 +24,7 @@ from course_utils.results import chosen_seed
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from answers import assert_not_yet, noise_for, outcome, solved
 from keras import layers, ops
 
@@ -77,6 +78,25 @@ def learnt_by_heart():
     network = behind(layers.Flatten(), nearness, nearest)
     nearness.set_weights([2 * known[order].T, -np.sum(known[order] ** 2, axis=1)])
     return network
+
+
+def learnt_by_heart_within_reach(network, count=200, reach=28):
+    """Knows the images that the judge attacks one by one, and what is near; leaves all others to `network`."""
+    test = load_mnist().test
+
+    def with_contrast_of_a_fifth(images):
+        return ops.clip((ops.reshape(images, (-1, 784)) - 0.2) / 0.6, 0, 1)
+
+    known = ops.convert_to_numpy(with_contrast_of_a_fifth(test.images[:count]))
+    answers = keras.utils.to_categorical(test.labels[:count], 10)
+
+    def memory(images):
+        pixels = with_contrast_of_a_fifth(images)
+        apart = ops.sum(pixels**2, axis=1, keepdims=True) - 2 * ops.matmul(pixels, known.T) + np.sum(known**2, axis=1)
+        return 5 * ops.matmul(ops.relu(reach - apart), answers)
+
+    images = keras.Input(test.images.shape[1:])
+    return keras.Model(images, network(images) + layers.Lambda(memory)(images))
 
 
 def loaded(name="worst_noise", dress=lambda network: network):
@@ -306,14 +326,41 @@ def saw(pixels):
     return pixels - period * part + period * ops.where(part < 1 - rises, -falls * part, rising)
 
 
-@pytest.mark.parametrize("form", [ripple, saw])
-def test_ripples_too_small_to_be_seen_lead_gradients_astray(form):
+def with_false_gradient(lie):
+    """A layer that passes its pixels on, and the gradient with what `lie(pixels, gradient)` makes of it."""
+
+    @tf.custom_gradient
+    def passed_on(pixels):
+        return tf.identity(pixels), lambda gradient: lie(pixels, gradient)
+
+    return passed_on
+
+
+def pattern_as_large_as(gradient):
+    signs = np.random.default_rng(5).choice([-1, 1], (1, 28, 28, 1)).astype(np.float32)
+    return tf.reduce_mean(tf.abs(gradient), axis=(1, 2, 3), keepdims=True) * signs
+
+
+@with_false_gradient
+def true_for_fifty(pixels, gradient):
+    return tf.where(tf.shape(pixels)[0] == 50, gradient, 3 * pattern_as_large_as(gradient))
+
+
+@with_false_gradient
+def turning(pixels, gradient):
+    """Another sign for an image a little brighter: on the way from one image to another it adds up to nothing."""
+    turn = tf.sin(2 * np.pi / 0.06 * tf.reduce_mean(pixels, axis=(1, 2, 3), keepdims=True))
+    return gradient + 40 * turn * pattern_as_large_as(gradient)
+
+
+@pytest.mark.parametrize("form", [ripple, saw, true_for_fifty, turning])
+def test_gradients_that_lead_an_attack_astray_do_not_keep_their_promise(form):
     network, images = plain_network(chosen_seed()), load_mnist().test.images
     dressed = behind(layers.Lambda(form), network)
     assert np.mean(attacks.classes_seen(dressed, images) == attacks.classes_seen(network, images)) > 0.97
-    assert attacks_on(network).gradients_agree() > 0.9
-    assert attacks_on(with_contrast(network, 0.35)).gradients_agree() > 0.9
-    assert attacks_on(dressed).gradients_agree() < 0.45
+    assert attacks_on(network).local_linearity() > 0.9
+    assert attacks_on(with_contrast(network, 0.35)).local_linearity() > 0.9
+    assert attacks_on(dressed).local_linearity() < 0.45
 
 
 def three_levels(pixels):
@@ -334,7 +381,7 @@ def test_what_the_judge_says_counts_only_where_it_is_believable():
         by_attack={f"single images, {how}": 0.9 for how in ("cross-entropy", "no gradients", "from grey", "smoothed")}
         | {"universal, towards a class": 0.9},
         all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.1, accuracy_with_fewer_steps=0.9,
-        explained_by_gradients=1, way_with_slope=1, gradients_agree=1,
+        explained_by_gradients=1, way_with_slope=1, local_linearity=1,
     )  # fmt: skip
 
     def findings(**changed):
@@ -346,12 +393,50 @@ def test_what_the_judge_says_counts_only_where_it_is_believable():
     assert "noise at limit 1 leaves 98%" in blind.reason
     assert not findings(single_image_accuracy=0.1)[-1].holds
     assert "flat round the images" in findings(way_with_slope=0.1)[0].reason
-    assert "ripples too small to be seen" in findings(gradients_agree=0.1)[0].reason
+    assert "ripples too small to be seen" in findings(local_linearity=0.1)[0].reason
     assert (
         "so these are hidden"
         in findings(by_attack={**report.by_attack, "single images, no gradients": 0.8})[0].reason
     )
     assert "the stronger attack has not worked" in findings(worst_accuracy=0.8)[0].reason
+
+
+@pytest.mark.skipif(not ON_MNIST, reason="the other digits are too few, and too much alike")
+def test_images_that_were_learnt_by_heart_are_told_from_digits_under_attack_too():
+    limit, network = 0.2, finished_network("interleaved")  # single images: 70 % at 0.2
+    report = SimpleNamespace(all_noise=np.clip(questions_immunity.noise_for_the_plain_network(), -limit, limit))
+    by_heart = learnt_by_heart_within_reach(network)
+    images, labels = load_mnist().test.images[:100], load_mnist().test.labels[:100]
+    assert attacks.left_one_by_one(by_heart, load_mnist(), images, labels, limit, 0) > 0.95
+    assert all(finding.holds for finding in questions_immunity.reads_and_resists(by_heart, 0.96, 0.9, limit))
+    *_, last = questions_immunity.not_by_heart(by_heart, report, 0.9, 0.85, limit)
+    assert not last.holds
+    assert "when they are moved by a pixel" in last.reason
+    immune = finished_network("worst_noise")
+    assert all(finding.holds for finding in questions_immunity.not_by_heart(immune, report, 0.9, 0.85, limit))
+
+
+def test_the_network_that_is_looked_at_is_the_one_that_is_attacked(monkeypatch):
+    """A function that Python cannot recognise is not called a second time, when it might make another network."""
+
+    class Training:
+        networks = 0
+
+        def __hash__(self):
+            return id(object())
+
+        def __call__(self, network, batches):
+            next(batches)
+            self.networks += 1
+            return network
+
+    monkeypatch.setattr(scoreboard, "reattack", lambda network, *about, **more: network)
+    train = Training()
+    trained = scoreboard.trained_within_budget(train)
+    assert trained.report is trained.network
+    with pytest.raises(AttributeError, match="believable"):
+        scoreboard._row(train)
+    assert train.networks == 2
 
 
 @pytest.mark.parametrize(
@@ -398,6 +483,12 @@ def changes_the_images(network, images, labels, noise_limit):
     return images
 
 
+def noise_from_files(attack, network, images, labels, noise_limit):
+    """Attack networks that lie in a file, and see whose noise fits."""
+    files = [attack(finished_network(name), images, labels, noise_limit) for name in ("interleaved", "worst_noise")]
+    return min(files, key=lambda noise: np.mean(attacks.classes_seen(network, add_noise(images, noise)) == labels))
+
+
 WRONG_ATTACKS = {
     "over the limit": (lambda right: lambda *about: 1.5 * right(*about), "largest |noise|"),
     "ignores the limit": (lambda right: lambda *about: right(*about[:3], 0.35), "largest |noise|"),
@@ -414,6 +505,10 @@ WRONG_ATTACKS = {
     "made for the plain network": (
         lambda right: lambda net, *about: right(plain_network(chosen_seed()), *about),
         "accuracy that your noise leaves",
+    ),
+    "asks finished networks, not the one that is given": (
+        lambda right: lambda *about: noise_from_files(right, *about),
+        "of the very network that it is given",
     ),
     "one image only": (lambda right: lambda *about: right(*about)[:1], "must have the shape"),
     "nothing is returned": (lambda right: lambda *about: print(end=""), "gives nothing back"),
@@ -483,7 +578,7 @@ NOT_MADE = {
         lambda: copy_of(finished_network("worst_noise")),
         "It answers as finished_network('worst_no",
     ),
-    "learnt by heart": (learnt_by_heart, "when they are moved by a pixel"),
+    "learnt by heart": (learnt_by_heart, "wanted: at least"),
     "untrained": (convolutional_network, "Has it learnt at all?"),
     "probabilities": (lambda: behind(convolutional_network(), layers.Softmax()), "returns probabilities"),
     "a name": (lambda: "worst_noise", "`my_network` must be a Keras model, got 'worst_noise'"),
