@@ -85,7 +85,7 @@ class Lab:
 
     @property
     def numbers(self):
-        return [int(text) for text in self.root.locator(".result .number").all_inner_texts()]
+        return [int(text.strip("<")) for text in self.root.locator(".result .number").all_inner_texts()]
 
     @property
     def hits(self):
@@ -116,15 +116,16 @@ class Lab:
         """Draw the same line on a screen that is touched; the page must not scroll under it."""
         canvas = self.root.locator("canvas.noise")
         canvas.scroll_into_view_if_needed()
-        box, scrolled = canvas.bounding_box(), self.page.evaluate("scrollY")
+        box = canvas.bounding_box()
         finger = self.page.context.new_cdp_session(self.page)
-        for place, (x, y) in enumerate(points):
+        for place, (x, y) in enumerate([*points, *[points[-1]] * 20]):  # it rests: a fling would swallow the next tap
             touched = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}]
             kind = "touchMove" if place else "touchStart"
             finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+            self.page.wait_for_timeout(20)
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         self.settle()
-        assert self.page.evaluate("scrollY") == scrolled
+        assert canvas.bounding_box() == box
 
     def drag_limit(self, *shares):
         """Drag the slider's handle over its range, without a rest, and let it go."""
@@ -210,7 +211,7 @@ def test_a_stroke_changes_noise_and_number_and_a_dot_brings_a_try_back(lab):
     assert lab.is_what_the_kernel_measures() == pytest.approx(0.35)
     assert lab.tries == 3
 
-    lab.root.locator(".try.painted").first.click()
+    lab.root.locator(".try.painted").first.press("Enter")
     lab.settle()
     assert lab.hits == painted
     assert in_kernel(lab.folder, "print(lab.noise.sum())") == noise
@@ -459,6 +460,8 @@ def wait_until(free, seconds=90):
 
 def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     address, kernels, log = app
+    phone = page.context.browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = page.context.browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(address.split("?")[0])
     assert "/login" in page.url
     assert kernels() == 0
@@ -471,14 +474,12 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     page.on(
         "request", lambda request: outside.append(request.url) if address.split("?")[0] not in request.url else None
     )
-    page.set_viewport_size({"width": 1280, "height": 720})
-    other = page.context.browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     start = time.perf_counter()
-    for visitor in (page, other):
+    for visitor in (page, phone):
         visitor.goto(address, wait_until="commit")
         visitor.locator("#loading img").wait_for()
     note("app: two pages stand", time.perf_counter() - start)
-    labs = [Lab(visitor) for visitor in (page, other)]
+    labs = [Lab(visitor) for visitor in (page, phone)]
     note("app: two labs are usable", time.perf_counter() - start)
     for lab in labs:
         lab.settle()
@@ -493,7 +494,10 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     labs[1].settle()
     labs[1].draw_with_a_finger((0.3, 0.2), (0.6, 0.3), (0.4, 0.5), (0.6, 0.7), (0.3, 0.8))
     assert labs[1].root.locator(".try.painted").count()
-    other.screenshot(path=ARTEFACTS / "app_phone.png")
+    result, limits = (labs[1].root.locator(part).bounding_box() for part in (".result", ".limits"))
+    assert result["y"] >= 0, "the number stays in view while the page scrolls"
+    assert limits["y"] + limits["height"] <= 844, "and so does the slider"
+    phone.screenshot(path=ARTEFACTS / "app_phone.png")
     labs[1].button("Search for me").tap()
     labs[1].root.locator(".try.searched").wait_for()
     labs[1].settle()
@@ -506,8 +510,8 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     assert one_too_many.goto(address).status == 503
     one_too_many.close()
     assert kernels() == 2
-    page.goto("about:blank")
-    other.close(run_before_unload=True)
+    phone.goto("about:blank")
+    page.close(run_before_unload=True)
     wait_until(lambda: not kernels())
     assert "of inactivity" not in log.read_text(encoding="utf-8")  # the pages themselves have ended their kernels
 

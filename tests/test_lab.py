@@ -20,6 +20,7 @@ from course_utils import (
     noise_lab,
     train_certified,
 )
+from course_utils.evaluation import classes_seen
 from course_utils.gradients import logits_of
 from course_utils.lab import engine as engine_module
 from course_utils.lab.engine import LIMITS, QUESTIONS, Engine, in_100
@@ -93,6 +94,10 @@ def assert_true(engine, answer, noise, target, count):
         else:
             assert counts["hit"] / counts["of"] == report.success_rate
         assert counts["in_100"] == in_100(counts["hit"], counts["of"])
+        seen = classes_seen(engine.networks[name], images)
+        clean = np.sum((seen != labels) if target is None else (seen == target) & others[labels])
+        assert counts["clean_in_100"] == in_100(int(clean), counts["of"])
+        assert counts["images"] == len(images)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -357,7 +362,8 @@ def test_only_images_of_the_target_class(digits, plain_network):
     engine = Engine(plain_network, dataset_of(threes, np.full(len(threes), 3), digits.class_names, digits.train))
     answer, (pixels, _) = ask(engine, "search", network="network", target=3)
     assert answer["measured"]["network"] | {"confusion": []} == {
-        "of": 0, "hit": 0, "right": 0, "elsewhere": 0, "in_100": 0, "confusion": [], "seen": [], "verdicts": [],
+        "of": 0, "hit": 0, "right": 0, "elsewhere": 0, "in_100": 0, "clean_in_100": 0,
+        "images": 39, "confusion": [], "seen": [], "verdicts": [],
     }  # fmt: skip
     assert pixels.shape == (0, 14, 14, 1)
 

@@ -102,9 +102,10 @@ class Engine:
             moving: measure 300 images only.
 
         Returns:
-            A dict with `measured` (a dict for each network: `right`, `hit`, `elsewhere` in counts, `of`, `in_100`,
-            `confusion`, and the `verdicts` on the images shown, with what is `seen` there), `images` measured,
-            `largest` |noise|, and `places` of the images shown; and their noisy pixels, uint8 (9, H, W, C).
+            A dict with `measured`, `images` measured, `largest` |noise|, and `places` of the images shown; and their
+            noisy pixels, uint8 (9, H, W, C). `measured` has a dict for each network: `right`, `hit`, `elsewhere` in
+            counts, `of`, `in_100`, `clean_in_100` without noise, `images` with those of the target, `confusion`, and
+            the `verdicts` on the images shown, with what is `seen` there.
         """
         noise, target = self.check_noise(noise), self._target(target)
         places = self.places(target)
@@ -191,7 +192,7 @@ class Engine:
     def places(self, target: int | None) -> list[int]:
         """Choose nine images to show: of each class but the target in turn, those first that every network reads."""
         if target not in self._places:
-            read = np.all([seen == self.labels for seen in self._seen_clean], axis=0)
+            read = np.all([seen == self.labels for seen in self._seen_clean.values()], axis=0)
             order = np.argsort(~read, kind="stable")
             order = order[self.labels[order] != target] if target is not None else order
             chosen = order[some_of_each(self.labels[order])]
@@ -213,11 +214,13 @@ class Engine:
         labels, classes = self.labels[: len(seen)], len(self.dataset.class_names)
         verdicts = _verdicts(seen, labels, target)
         counts = {kind: int(np.sum(verdicts == kind)) for kind in ("right", "hit", "other")}
+        clean = _verdicts(self._seen_clean[name][: len(labels)], labels, target) == "hit"
         of, confusion = sum(counts.values()), np.zeros((classes, classes), int)
         np.add.at(confusion, (labels, seen), 1)
         return {
             "of": of, "hit": counts["hit"], "right": counts["right"], "elsewhere": counts["other"],
-            "in_100": in_100(counts["hit"], of), "confusion": confusion.tolist() if classes <= 20 else [],
+            "in_100": in_100(counts["hit"], of), "clean_in_100": in_100(int(clean.sum()), of), "images": len(labels),
+            "confusion": confusion.tolist() if classes <= 20 else [],
             "seen": shown.tolist(), "verdicts": _verdicts(shown, self.labels[list(places)], target).tolist(),
         }  # fmt: skip
 
@@ -252,8 +255,8 @@ class Engine:
         )  # fmt: skip
 
     @functools.cached_property
-    def _seen_clean(self) -> list[np.ndarray]:
-        return [classes_seen(network, self.images) for network in self.networks.values()]
+    def _seen_clean(self) -> dict[str, np.ndarray]:
+        return {name: classes_seen(network, self.images) for name, network in self.networks.items()}
 
     def _labels(self) -> np.ndarray:
         labels = self.dataset.test.labels[: len(self.images)]

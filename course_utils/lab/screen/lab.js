@@ -55,7 +55,7 @@ function head({ about, words, panel, talk }) {
   const chooser = element("div", { class: "row targets", role: "group", "aria-label": words("make_it_see") }, element("span", { class: "lead" }, words("make_it_see")), choices);
   panel.choose = choose;
   choose(about.target);
-  const told = about.digits ? story({ words, panel, networks: about.networks, about }) : null;
+  const told = about.digits ? story({ words, panel, networks: about.networks, about, onEnd: () => tell.click() }) : null;
   const tell = told && element("button", { type: "button", "aria-pressed": "false", onclick: () => tell.setAttribute("aria-pressed", String(told.toggle())) }, words("story", { steps: told.steps }));
   return [element("header", { class: "top" }, chooser, element("div", { class: "row" }, tell, talk)), ...(told ? [told.box] : [])];
 }

@@ -72,6 +72,7 @@ export function large({ about, words, engine, now, onClose, onRead, say }) {
     box.hidden = false;
     refresh();
     (mine ? own.canvas : back).focus({ preventScroll: true });
+    box.scrollIntoView({ block: "nearest" });
   }
   box.addEventListener("keydown", (event) => (event.key === "Escape" ? close() : null));
   return { box, open, refresh };

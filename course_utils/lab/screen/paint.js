@@ -67,6 +67,7 @@ export function painter({ shape, label, show, size, ink = false, onStroke, onStr
   }
 
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button) return; // the right button has a menu of its own
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     mark.hidden = true;

@@ -25,16 +25,17 @@ export function bars(classes, before, after, label) {
   return element("div", { class: "bars", role: "group", "aria-label": label }, rows);
 }
 
-export function shares(words, counts) {
+export function shares(words, counts, { name = "", away = false }) {
   const total = Math.max(1, counts.of);
   const parts = [
     ["right", counts.right, "bar_right"],
-    ["hit", counts.hit, "bar_hit"],
-    ["other", counts.elsewhere, "bar_elsewhere"],
+    ["hit", counts.hit, away ? "bar_away" : "bar_hit"],
+    ...(away ? [] : [["other", counts.elsewhere, "bar_elsewhere"]]),
   ];
   return element(
     "div",
-    { class: "shares" },
+    { class: name ? "shares named" : "shares" },
+    name ? element("span", { class: "small" }, name) : null,
     element("div", { class: "shares-bar", "aria-hidden": "true" }, parts.map(([kind, count]) => element("span", { class: kind, style: `width:${(100 * count) / total}%` }))),
     element("div", { class: "shares-words" }, parts.map(([kind, count, word]) => element("span", { class: `key ${kind}` }, `${MARKS[kind]} ${words(word, { count })}`))),
   );
@@ -72,17 +73,6 @@ function line({ x, y }, points, kind) {
   return svg("polyline", { points: points.map(([limit, count]) => `${x(limit)},${y(count)}`).join(" "), class: `curve ${kind}` });
 }
 
-// Move dots that would lie on one another to the right, so that each can be seen and picked.
-function apart(places) {
-  const found = [];
-  for (const [x, y] of places) {
-    let across = x;
-    while (across < 310 && found.some(([other, height]) => Math.abs(other - across) < 11 && Math.abs(height - y) < 11)) across += 11;
-    found.push([across, y]);
-  }
-  return found;
-}
-
 // Success against limit: a dot for each try, the search's curve, and the reader's own: what one cannot read any more.
 export function tries(words, list, marks, most, current, onPick) {
   const ticks = most > 0.3 ? [0, 0.2, 0.4, 0.6, 0.8, 1] : [0, most / 2, most];
@@ -93,14 +83,18 @@ export function tries(words, list, marks, most, current, onPick) {
     const face = svg("text", { x: x(limit), y: y(count) + 5, "text-anchor": "middle", class: "person" }, yes ? "☺" : "☹");
     chart.append(face);
   }
-  const dots = apart(list.map((one) => [x(one.limit), y(one.count)]));
+  const dots = list.map((one) => [x(one.limit), y(one.count)]);
   chart.addEventListener("click", (event) => {
     const area = chart.getBoundingClientRect();
     const here = ((event.clientX - area.left) / area.width) * 330;
     const down = ((event.clientY - area.top) / area.height) * 170;
     const far = dots.map(([across, height]) => Math.hypot(across - here, height - down));
-    const nearest = far.indexOf(Math.min(...far));
-    if (far[nearest] < 18) onPick(nearest);
+    const nearest = Math.min(...far);
+    if (nearest > 18) return;
+    // Of several in one place the one on top, and with each further click the one below it.
+    const there = far.flatMap((distance, place) => (distance < nearest + 6 ? [place] : []));
+    const at = there.indexOf(list.indexOf(current));
+    onPick(there.at(at < 0 ? -1 : at - 1));
   });
   list.forEach((one, place) => {
     const label = words("try", { how: words(one.how), limit: one.limit.toFixed(2), count: one.count });
@@ -123,10 +117,12 @@ export function tries(words, list, marks, most, current, onPick) {
 
 // What the shapes of the dots stand for, as far as there are any.
 export function triesKey(words, list, marks) {
-  const sign = (how) => (how === "painted" ? "■" : how === "searched" ? "◆" : "●");
-  const named = [...new Set(list.map((one) => one.how))].map((how) => element("span", { class: `sign ${how}` }, `${sign(how)} ${words(how)}`));
+  const signs = { painted: "■", searched: "◆" };
+  const there = [...new Set(list.map((one) => one.how))];
+  const named = there.filter((how) => how in signs).map((how) => element("span", { class: `sign ${how}` }, `${signs[how]} ${words(how)}`));
+  const others = there.filter((how) => !(how in signs)).map((how) => words(how));
   const person = marks.length ? [element("span", {}, `☺ ${words("you_read")}`), element("span", {}, `☹ ${words("you_cannot")}`)] : [];
-  return element("p", { class: "small tries-key" }, ...named, ...person);
+  return element("p", { class: "small tries-key" }, ...named, others.length ? element("span", { class: "sign" }, `● ${others.join(", ")}`) : null, ...person);
 }
 
 export function confusion(words, names, table) {

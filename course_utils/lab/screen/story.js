@@ -21,7 +21,7 @@ function scenesOf(panel, networks) {
   ];
 }
 
-export function story({ words, panel, networks, about }) {
+export function story({ words, panel, networks, about, onEnd }) {
   const scenes = scenesOf(panel, networks);
   const button = (word, onclick) => element("button", { type: "button", class: "primary", hidden: true, onclick }, words(word));
   const text = element("p", { class: "story-text" });
@@ -31,25 +31,30 @@ export function story({ words, panel, networks, about }) {
   const show = button("show", () => guessed());
   const compare = button("compare", () => reveal());
   const next = button("next", () => go(place + 1));
+  const end = button("story_end", () => onEnd());
   const where = element("span", { class: "small" });
-  const box = element("section", { class: "story", hidden: true, "aria-label": words("story", { steps: scenes.length }) }, where, text, form, show, answer, compare, next);
+  const box = element("section", { class: "story", hidden: true, "aria-label": words("story", { steps: scenes.length }) }, where, text, form, show, answer, compare, next, end);
   let place = 0;
   let painted = null; // what the reader's painting reached
   function only(...these) {
-    for (const part of [form, show, compare, next]) part.hidden = !these.includes(part);
+    for (const part of [form, show, compare, next, end]) part.hidden = !these.includes(part);
   }
   function go(to) {
-    place = to % scenes.length;
+    place = to;
     painted = null;
     where.textContent = words("story_step", { step: place + 1, steps: scenes.length });
-    text.textContent = words(scenes[place].text);
+    text.textContent = words(scenes[place].text, { name: scenes[place].network });
     guess.value = "";
     answer.textContent = "";
     only(form, show);
     guess.focus({ preventScroll: true });
   }
   async function guessed() {
-    if (!guess.checkValidity() || guess.value === "") return guess.focus();
+    if (!guess.checkValidity() || guess.value === "") {
+      answer.textContent = words("guess_first");
+      return guess.focus();
+    }
+    answer.textContent = "";
     const { network, target, paints } = scenes[place];
     only();
     panel.choose(target);
@@ -60,12 +65,17 @@ export function story({ words, panel, networks, about }) {
     return null;
   }
   async function reveal() {
+    if (scenes[place].paints && panel.empty()) {
+      answer.textContent = words("story_now_paint");
+      return;
+    }
     if (scenes[place].paints) painted = panel.count();
     only();
     await scenes[place].run();
     answer.textContent = words(painted === null ? "you_guessed" : "you_painted", { guess: guess.value, painted, count: panel.count() });
-    only(next);
-    next.focus({ preventScroll: true });
+    const on = place + 1 < scenes.length ? next : end;
+    only(on);
+    on.focus({ preventScroll: true });
   }
   return {
     box,

@@ -44,6 +44,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
       paint.brush.size = Number(event.target.value);
     },
   });
+  const enableMeans = () => means.forEach((one) => Object.assign(one, { disabled: state.target === null, title: state.target === null ? words("mean_of_none") : "" }));
   const means = about.mean ? [button("mean", () => mean(false)), button("mean_sign", () => mean(true))] : [];
   const tools = element(
     "div", { class: "tools" },
@@ -88,16 +89,18 @@ export function universal({ about, words, engine, say, keep, tell }) {
     element("label", { class: "row small" }, anew, words("anew")),
     element("div", { class: "row" }, button("save_npy", () => save(npy(paint.noise(state.limit), shape), "noise.npy")), button("save_png", () => paint.canvas.toBlob((blob) => save(blob, "noise.png")))),
   );
-  const left = element("section", { class: "panel-noise", "aria-label": words("noise") }, paint.box, colours, trailBox, limits, tools, more);
+  const left = element("section", { class: "panel-noise", "aria-label": words("noise") }, paint.box, element("div", { class: "below" }, colours, trailBox), limits, tools, more);
 
   // Middle: the images
   const cells = Array.from({ length: 9 }, (_, place) => digit(place));
   const hold = holding(words("hold"), (clean) => {
     state.clean = clean;
+    nine.classList.toggle("clean", clean); // what the network says is of the noisy ones
     drawShown();
   });
   const own = digits ? button("own_digit", () => open("own"), { class: "open-own" }) : null;
-  const all = element("div", { class: "all" }, element("div", { class: "nine" }, cells.map((one) => one.cell)), element("div", { class: "row" }, hold, own));
+  const nine = element("div", { class: "nine" }, cells.map((one) => one.cell));
+  const all = element("div", { class: "all" }, nine, element("div", { class: "row" }, hold, own));
   const closeUp = large({
     about, words, engine, say,
     now: () => ({ networks: measured(), noise: paint.noise(state.limit), canvas: paint.canvas }),
@@ -123,6 +126,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
       held = false;
       timer = setTimeout(() => {
         held = true;
+        cell.classList.add("held");
         drawImage(canvas, cleanAt(place), shape);
       }, 250);
       return null;
@@ -139,7 +143,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
 
   // Right: the result
-  const result = element("div", { class: "result" });
+  const result = element("div", { class: "result", "data-busy": words("working") });
   const bar = element("div", { class: "bar" });
   const best = element("p", { class: "best" });
   const chart = element("div", { class: "tries" });
@@ -166,7 +170,17 @@ export function universal({ about, words, engine, say, keep, tell }) {
   });
   function ask(wish) {
     result.setAttribute("aria-busy", "true");
-    return answered(wish).then(() => result.setAttribute("aria-busy", "false"));
+    waits();
+    return answered(wish).then(() => {
+      clearTimeout(state.timer);
+      result.classList.remove("stale");
+      result.setAttribute("aria-busy", "false");
+    });
+  }
+  // A number that is older than half a second says so.
+  function waits() {
+    clearTimeout(state.timer);
+    state.timer = setTimeout(() => result.classList.add("stale"), 500);
   }
   function take(what, answer) {
     if (what.question === "mean") {
@@ -175,12 +189,15 @@ export function universal({ about, words, engine, say, keep, tell }) {
       return void measure(false);
     }
     if (what.question === "search") {
+      state.found = true;
       paint.share = shareOf(answer.arrays[1].data, what.limit);
       paint.draw(what.limit);
     }
     state.seen = answer.measured;
     state.places = answer.places;
     state.pixels = answer.arrays[0].data;
+    result.classList.remove("stale");
+    waits();
     drawShown();
     drawResult();
     closeUp.refresh();
@@ -206,8 +223,9 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
   function search(network, moving = false) {
     state.how = "searched";
+    state.found = false;
     state.against = network;
-    trailBox.hidden = true;
+    noTrail();
     return ask(() => ({ question: "search", settings: { ...common(moving), ...searching(state.against) }, moving }));
   }
   function searching(network) {
@@ -219,7 +237,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
   function touched(how, moving) {
     state.how = how;
-    trailBox.hidden = true;
+    noTrail();
     paint.draw(state.limit);
     return measure(moving);
   }
@@ -253,12 +271,12 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
   function show(name) {
     choose(name);
-    return measure(false);
+    return state.how === "searched" && !state.found ? search(state.against) : measure(false); // a search goes on
   }
   function setTarget(target) {
     state.target = target;
-    means.forEach((one) => (one.disabled = target === null));
-    return state.how === "searched" ? search(state.against) : measure(false);
+    enableMeans();
+    return state.how === "searched" ? search(state.against) : measure(false, true); // painted for another target: no try
   }
   async function grow() {
     const answer = await engine.ask("grow", { ...searching(chosen()), target: state.target });
@@ -266,7 +284,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     if (answer.error) return;
     state.trail = { counts: answer.in_100, noise: answer.arrays[0].data, limit: state.limit };
     trail.max = String(answer.in_100.length - 1);
-    trailBox.hidden = false;
+    [trailBox.hidden, colours.hidden] = [false, true];
     for (let step = 0; step < answer.in_100.length; step += 1) {
       if (step && (state.how !== "grown" || trail.value !== String(step - 1))) return; // something else was done
       trail.value = String(step);
@@ -286,6 +304,9 @@ export function universal({ about, words, engine, say, keep, tell }) {
     drawLimit();
     paint.draw(state.limit);
     measure(moving);
+  }
+  function noTrail() {
+    [trailBox.hidden, colours.hidden] = [true, false];
   }
   function shareOf(noise, limit) {
     return Float64Array.from(noise, (one) => Math.max(-1, Math.min(1, one / limit)));
@@ -314,7 +335,15 @@ export function universal({ about, words, engine, say, keep, tell }) {
       const label = classes[about.labels[state.places[place]]];
       const found = names.map((name) => ({ name, verdict: state.seen[name].verdicts[place], seen: state.seen[name].seen[place] }));
       const several = found.length > 1;
-      verdicts.replaceChildren(...found.map(({ name, verdict, seen }) => element("span", { class: `verdict ${verdict}` }, several ? `${MARKS[verdict]} ${classes[seen]} ${name}` : `${MARKS[verdict]} ${inWords(verdict, seen)}`)));
+      verdicts.replaceChildren(
+        ...found.map(({ name, verdict, seen }) =>
+          element(
+            "span", { class: `verdict ${verdict}` },
+            element("span", { class: "wide" }, `${MARKS[verdict]} ${several ? `${classes[seen]} ${name}` : inWords(verdict, seen)}`),
+            element("span", { class: "narrow" }, `${MARKS[verdict]} ${classes[seen]}`),
+          ),
+        ),
+      );
       verdicts.classList.toggle("several", several);
       cell.className = `cell ${found[0].verdict}`;
       const sentence = found.map(({ name, verdict, seen }) => (several ? `${name}: ` : "") + words("digit", { label, name: classes[seen], verdict: inWords(verdict, seen) })).join(". ");
@@ -326,24 +355,33 @@ export function universal({ about, words, engine, say, keep, tell }) {
     if (state.target === null) return words("of_100_away");
     return words(digits ? "of_100" : "of_100_images", { name: classes[state.target] });
   }
+  function inHundred({ hit, of, in_100: count }) {
+    return hit && hit < of / 200 ? "<1" : String(count);
+  }
   function drawResult() {
     const names = Object.keys(state.seen);
+    const away = state.target === null;
+    const searched = state.how === "searched" ? `; ${words("made_against", { name: state.against })}` : "";
     result.replaceChildren(
       ...names.map((name) =>
         element(
           "div", { class: "one" },
           names.length > 1 ? element("span", { class: "who" }, name) : null,
-          element("strong", { class: "number" }, String(state.seen[name].in_100)), " ",
-          names.length > 1 ? null : element("span", { class: "says" }, aim()),
+          element("strong", { class: "number" }, inHundred(state.seen[name])), " ",
+          names.length > 1 ? null : element("span", { class: "says" }, aim(), " ", element("span", { class: "small" }, words("without_noise", { count: state.seen[name].clean_in_100 }))),
         ),
       ),
-      names.length > 1 ? element("span", { class: "says" }, aim()) : "",
+      names.length > 1 ? element("span", { class: "says" }, aim() + searched) : "",
     );
     result.classList.toggle("several", names.length > 1);
-    bar.replaceChildren(...names.map((name) => shares(words, state.seen[name])), element("div", { class: "row spread counted" }, element("span", { class: "small" }, words("counted", { count: state.seen[names[0]].of })), again));
+    bar.replaceChildren(...names.map((name) => shares(words, state.seen[name], { name: names.length > 1 ? name : "", away })), element("div", { class: "row spread counted" }, element("span", { class: "small" }, counted(state.seen[names[0]])), again));
+    again.hidden = names.length > 1;
     again.style.visibility = state.how === "searched" && chosen() !== state.against ? "" : "hidden";
     again.textContent = words("search_against", { name: state.shown });
     drawConfusion();
+  }
+  function counted({ of, images }) {
+    return of === images ? words("counted", { count: of }) : words("counted_others", { count: of, images, name: classes[state.target] });
   }
   function drawConfusion() {
     const counts = (state.seen[measured()[0]] ?? {}).confusion ?? [];
@@ -362,7 +400,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     const list = state.list.filter((one) => one.target === state.target && one.network === measured()[0]);
     const there = list.length || state.marks.length;
     chart.replaceChildren(
-      element("h3", {}, words("tries")),
+      element("h3", {}, networks.length > 1 ? words("tries_of", { name: measured()[0] }) : words("tries")),
       there ? tries(words, list, state.marks, Math.max(about.most, state.limit), state.current, (place) => bringBack(list[place])) : element("p", { class: "small" }, words("no_tries")),
       triesKey(words, list, state.marks),
     );
@@ -373,13 +411,14 @@ export function universal({ about, words, engine, say, keep, tell }) {
     const [mine, found] = [top("painted"), top("searched")];
     const values = { mine: mine?.count, found: found?.count, at: mine?.limit.toFixed(2), limit: found?.limit.toFixed(2) };
     if (mine && found) return words("best", values);
-    if (mine) return words(mine.count < 50 ? "nudge" : "best_painting", values);
+    if (mine) return words(mine.count >= 50 ? "best_painting" : state.limit < 0.9 * about.most ? "nudge" : "nudge_ink", values);
     return found ? words("best_search", values) : "";
   }
   function bringBack(one) {
     Object.assign(state, { limit: one.limit, how: one.how, against: one.how === "searched" ? one.network : state.against, current: one });
     paint.share = one.share.slice();
-    trailBox.hidden = true;
+    state.found = true;
+    noTrail();
     drawLimit();
     paint.draw(state.limit);
     measure(false, true);
@@ -414,12 +453,13 @@ export function universal({ about, words, engine, say, keep, tell }) {
     // Set the scene: a network, a target and a limit, with an empty canvas.
     stage(network, target, limit) {
       Object.assign(state, { target, limit });
-      means.forEach((one) => (one.disabled = target === null));
+      enableMeans();
       choose(network);
       drawLimit();
       return replace(new Float64Array(paint.share.length), "painted");
     },
     random: () => replace(Float64Array.from(paint.share, () => (Math.random() < 0.5 ? -1 : 1)), "random"),
+    empty: () => paint.empty(),
     count: () => (state.seen[measured()[0]] ?? {}).in_100,
     given(noise, limit) {
       state.how = "given";
