@@ -116,15 +116,15 @@ def not_by_heart(
     network: keras.Model, report: AttackReport, universal: float | None, single: float, noise_limit: float
 ) -> Iterator[Finding]:
     """The same attacks once more on images moved by a pixel: what knows the test images by heart helps no more."""
-    moved, labels, slack = moved_images(), load_mnist().test.labels[:MEASURED], wanted(0.15, 0.25)
+    moved, labels = moved_images(), load_mnist().test.labels[:MEASURED]
     if universal is not None:
         noisy = (add_noise(moved, one) for one in report.all_noise)
         left = min(float(np.mean(classes_seen(network, images) == labels)) for images in noisy)
         text = "accuracy under that universal noise, moved by a pixel"
-        yield at_least(text, left, universal - slack, LEARNT_BY_HEART)
+        yield at_least(text, left, universal - wanted(0.15, 0.25), LEARNT_BY_HEART)
     left = left_one_by_one(network, load_mnist(), moved[:HUNDRED], labels[:HUNDRED], noise_limit, chosen_seed())
     text = "accuracy under noise for single images, moved by a pixel"
-    yield at_least(text, left, single - slack, LEARNT_BY_HEART)
+    yield at_least(text, left, max(0.0, single - 0.2), LEARNT_BY_HEART)  # honest networks lose up to 0.11 there
 
 
 def likely(report: AttackReport) -> str:

@@ -299,6 +299,46 @@ def test_the_same_noise_on_other_networks_then_searched_again(lab):
     lab.settle()
 
 
+def test_the_story_asks_before_it_shows_and_ends(lab):
+    lab.root.get_by_role("button", name="A story in 7 steps").click()
+    story = lab.root.locator(".story")
+    answer, guess, show = (
+        story.locator(".story-answer"),
+        story.locator(".guess"),
+        story.get_by_text("Show", exact=True),
+    )
+    show.click()
+    answer.get_by_text("First a guess, from 0 to 100.").wait_for()
+    found = []
+    for step in range(1, 8):
+        story.get_by_text(f"{step} of 7", exact=True).wait_for()
+        guess.fill("500")
+        guess.press("Enter")
+        answer.get_by_text("First a guess").wait_for()
+        guess.fill("50")
+        show.click()
+        if step == 2:
+            answer.get_by_text("Now paint, then compare.").wait_for()
+            lab.settle()
+            story.get_by_text("Compare", exact=True).click()
+            assert answer.inner_text() == "Now paint, then compare."
+            lab.stroke((0.3, 0.2), (0.6, 0.3), (0.4, 0.5), (0.6, 0.7), (0.3, 0.8))
+            story.get_by_text("Compare", exact=True).click()
+        answer.get_by_text("You guessed 50").wait_for()
+        lab.settle()
+        said = int(re.search(r"(\d+)\.$", answer.inner_text())[1])
+        assert [said] == lab.numbers
+        found.append(said)
+        story.get_by_role("button", name="Next" if step < 7 else "The end").click()
+    story.wait_for(state="hidden")
+    dirt, mean, sign, searched, stubborn, immune, _ = found
+    assert max(dirt, mean, immune) < sign < searched
+    assert stubborn < searched
+    lab.button("plain").click()
+    lab.button("3").click()
+    lab.settle()
+
+
 def test_noise_from_python_and_an_error_are_shown(lab):
     in_kernel(lab.folder, "given = np.full((28, 28, 1), 0.75, np.float32)\nlab.noise = given")
     lab.root.locator(".limit-value", has_text="0.75").wait_for()

@@ -18,7 +18,7 @@ import numpy as np
 import traitlets
 
 HERE = Path(__file__).parent
-MODULES = ("draw", "engine", "paint", "parts", "large", "universal", "single", "proof", "story", "lab")
+MODULES = ("draw", "engine", "paint", "parts", "large", "result", "universal", "single", "proof", "story", "lab")
 PANELS = {"noise": "universal", "image": "single", "proof": "proof"}
 
 

@@ -4,7 +4,8 @@ import { drawImage, drawNoise, element, imageAt, npy, save } from "./draw.js";
 import { latest } from "./engine.js";
 import { large } from "./large.js";
 import { painter } from "./paint.js";
-import { MARKS, confusion, holding, shares, tries, triesKey } from "./parts.js";
+import { MARKS, holding } from "./parts.js";
+import { outcome } from "./result.js";
 
 const L2_WEIGHTS = [0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
 const FULL = 0.6; // noise of this size has full colour, whatever the limit; smaller where the slider ends earlier
@@ -15,7 +16,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   const digits = about.digits;
   const state = {
     target: about.target, limit: about.limit, weight: 0, steps: 20, anew: true, shown: networks[0], against: networks[0],
-    how: "painted", list: [], marks: [], current: null, places: [], seen: {}, clean: false,
+    how: "painted", list: [], marks: [], current: null, places: [], seen: {}, clean: false, found: true,
   };
   const button = (word, onclick, settings = {}) => element("button", { type: "button", onclick, ...settings }, words(word));
   const range = (label, settings) => element("input", { type: "range", "aria-label": words(label), ...settings });
@@ -106,7 +107,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     now: () => ({ networks: measured(), noise: paint.noise(state.limit), canvas: paint.canvas }),
     onRead: (yes) => {
       state.marks.push({ limit: state.limit, yes });
-      drawTries();
+      right.drawTries();
       remind();
     },
     onClose: () => {
@@ -142,19 +143,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     closeUp.open(place === "own" ? place : state.places[place]);
   }
 
-  // Right: the result
-  const result = element("div", { class: "result", "data-busy": words("working") });
-  const bar = element("div", { class: "bar" });
-  const best = element("p", { class: "best" });
-  const chart = element("div", { class: "tries" });
-  const table = element("details", { class: "confusion-box", ontoggle: () => drawConfusion() }, element("summary", {}, words("confusion")), element("p", { class: "small" }, words("row_column")), element("div"));
-  const choices = networks.length > 1 ? [...networks, "both"] : [];
-  const chooser = element(
-    "div", { class: "row networks", role: "group", "aria-label": words("network"), hidden: networks.length < 2 },
-    choices.map((name) => element("button", { type: "button", "aria-pressed": name === state.shown, "data-name": name, onclick: () => show(name) }, name === "both" ? words(networks.length > 2 ? "all" : "both") : name)),
-  );
-  const again = element("button", { type: "button", class: "again primary", onclick: () => search(state.shown) });
-  const right = element("section", { class: "panel-result" }, chooser, result, bar, best, chart, table);
+  const right = outcome({ about, words, state, measured: () => measured(), onShow: (name) => show(name), onAgain: () => search(state.shown), onPick: (one) => bringBack(one) });
 
   // What happens
 
@@ -169,18 +158,8 @@ export function universal({ about, words, engine, say, keep, tell }) {
     return answer.error ? null : take(what, answer);
   });
   function ask(wish) {
-    result.setAttribute("aria-busy", "true");
-    waits();
-    return answered(wish).then(() => {
-      clearTimeout(state.timer);
-      result.classList.remove("stale");
-      result.setAttribute("aria-busy", "false");
-    });
-  }
-  // A number that is older than half a second says so.
-  function waits() {
-    clearTimeout(state.timer);
-    state.timer = setTimeout(() => result.classList.add("stale"), 500);
+    right.busy(true);
+    return answered(wish).then(() => right.busy(false));
   }
   function take(what, answer) {
     if (what.question === "mean") {
@@ -196,10 +175,8 @@ export function universal({ about, words, engine, say, keep, tell }) {
     state.seen = answer.measured;
     state.places = answer.places;
     state.pixels = answer.arrays[0].data;
-    result.classList.remove("stale");
-    waits();
     drawShown();
-    drawResult();
+    right.draw();
     closeUp.refresh();
     if (!what.moving) rest(what, answer);
     return null;
@@ -212,7 +189,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     if (!what.silent && how !== "grown" && !paint.empty()) {
       remember({ how, limit: what.limit, count: answer.measured[name].in_100, share: paint.share.slice(), target: state.target, network: name });
     }
-    drawTries();
+    right.drawTries();
     remind();
   }
   function common(moving) {
@@ -267,7 +244,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
   function choose(name) {
     state.shown = name;
-    for (const choice of chooser.children) choice.setAttribute("aria-pressed", String(choice.dataset.name === name));
+    right.choose(name);
   }
   function show(name) {
     choose(name);
@@ -351,43 +328,6 @@ export function universal({ about, words, engine, say, keep, tell }) {
       cell.title = sentence;
     });
   }
-  function aim() {
-    if (state.target === null) return words("of_100_away");
-    return words(digits ? "of_100" : "of_100_images", { name: classes[state.target] });
-  }
-  function inHundred({ hit, of, in_100: count }) {
-    return hit && hit < of / 200 ? "<1" : String(count);
-  }
-  function drawResult() {
-    const names = Object.keys(state.seen);
-    const away = state.target === null;
-    const searched = state.how === "searched" ? `; ${words("made_against", { name: state.against })}` : "";
-    result.replaceChildren(
-      ...names.map((name) =>
-        element(
-          "div", { class: "one" },
-          names.length > 1 ? element("span", { class: "who" }, name) : null,
-          element("strong", { class: "number" }, inHundred(state.seen[name])), " ",
-          names.length > 1 ? null : element("span", { class: "says" }, aim(), " ", element("span", { class: "small" }, words("without_noise", { count: state.seen[name].clean_in_100 }))),
-        ),
-      ),
-      names.length > 1 ? element("span", { class: "says" }, aim() + searched) : "",
-    );
-    result.classList.toggle("several", names.length > 1);
-    bar.replaceChildren(...names.map((name) => shares(words, state.seen[name], { name: names.length > 1 ? name : "", away })), element("div", { class: "row spread counted" }, element("span", { class: "small" }, counted(state.seen[names[0]])), again));
-    again.hidden = names.length > 1;
-    again.style.visibility = state.how === "searched" && chosen() !== state.against ? "" : "hidden";
-    again.textContent = words("search_against", { name: state.shown });
-    drawConfusion();
-  }
-  function counted({ of, images }) {
-    return of === images ? words("counted", { count: of }) : words("counted_others", { count: of, images, name: classes[state.target] });
-  }
-  function drawConfusion() {
-    const counts = (state.seen[measured()[0]] ?? {}).confusion ?? [];
-    table.hidden = !counts.length;
-    if (table.open && counts.length) table.lastChild.replaceChildren(confusion(words, classes, counts));
-  }
   function remember(one) {
     const same = state.list.at(-1);
     const alike = same && ["how", "limit", "target", "network"].every((name) => same[name] === one[name]);
@@ -395,24 +335,6 @@ export function universal({ about, words, engine, say, keep, tell }) {
     state.list.push(one);
     while (state.list.length > 60 || (state.list.length > 3 && state.list.length * one.share.length > 500000)) state.list.shift();
     state.current = one;
-  }
-  function drawTries() {
-    const list = state.list.filter((one) => one.target === state.target && one.network === measured()[0]);
-    const there = list.length || state.marks.length;
-    chart.replaceChildren(
-      element("h3", {}, networks.length > 1 ? words("tries_of", { name: measured()[0] }) : words("tries")),
-      there ? tries(words, list, state.marks, Math.max(about.most, state.limit), state.current, (place) => bringBack(list[place])) : element("p", { class: "small" }, words("no_tries")),
-      triesKey(words, list, state.marks),
-    );
-    best.textContent = bestOf(list);
-  }
-  function bestOf(list) {
-    const top = (how) => list.filter((one) => one.how === how).reduce((high, one) => (high && high.count >= one.count ? high : one), null);
-    const [mine, found] = [top("painted"), top("searched")];
-    const values = { mine: mine?.count, found: found?.count, at: mine?.limit.toFixed(2), limit: found?.limit.toFixed(2) };
-    if (mine && found) return words("best", values);
-    if (mine) return words(mine.count >= 50 ? "best_painting" : state.limit < 0.9 * about.most ? "nudge" : "nudge_ink", values);
-    return found ? words("best_search", values) : "";
   }
   function bringBack(one) {
     Object.assign(state, { limit: one.limit, how: one.how, against: one.how === "searched" ? one.network : state.against, current: one });
@@ -448,7 +370,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   paint.draw(state.limit);
 
   return {
-    sections: [left, middle, right],
+    sections: [left, middle, right.section],
     state, setTarget, setLimit, search, mean, replace,
     // Set the scene: a network, a target and a limit, with an empty canvas.
     stage(network, target, limit) {
