@@ -94,9 +94,10 @@ def assert_true(engine, answer, noise, target, count):
         else:
             assert counts["hit"] / counts["of"] == report.success_rate
         assert counts["in_100"] == in_100(counts["hit"], counts["of"])
-        seen = classes_seen(engine.networks[name], images)
-        clean = np.sum((seen != labels) if target is None else (seen == target) & others[labels])
-        assert counts["clean_in_100"] == in_100(int(clean), counts["of"])
+        everything, truth = engine.images, engine.labels
+        seen = classes_seen(engine.networks[name], everything)
+        clean = np.sum((seen != truth) if target is None else (seen == target) & others[truth])
+        assert counts["clean_in_100"] == in_100(int(clean), int(np.sum(truth != target)))
         assert counts["images"] == len(images)
 
 

@@ -214,12 +214,13 @@ class Engine:
         labels, classes = self.labels[: len(seen)], len(self.dataset.class_names)
         verdicts = _verdicts(seen, labels, target)
         counts = {kind: int(np.sum(verdicts == kind)) for kind in ("right", "hit", "other")}
-        clean = _verdicts(self._seen_clean[name][: len(labels)], labels, target) == "hit"
+        clean = _verdicts(self._seen_clean[name], self.labels, target)  # of all, also while something moves
+        clean_in_100 = in_100(int(np.sum(clean == "hit")), int(np.sum(clean != "")))
         of, confusion = sum(counts.values()), np.zeros((classes, classes), int)
         np.add.at(confusion, (labels, seen), 1)
         return {
             "of": of, "hit": counts["hit"], "right": counts["right"], "elsewhere": counts["other"],
-            "in_100": in_100(counts["hit"], of), "clean_in_100": in_100(int(clean.sum()), of), "images": len(labels),
+            "in_100": in_100(counts["hit"], of), "clean_in_100": clean_in_100, "images": len(labels),
             "confusion": confusion.tolist() if classes <= 20 else [],
             "seen": shown.tolist(), "verdicts": _verdicts(shown, self.labels[list(places)], target).tolist(),
         }  # fmt: skip

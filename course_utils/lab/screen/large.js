@@ -59,10 +59,15 @@ export function large({ about, words, engine, now, onClose, onRead, say }) {
     own.share = new Float64Array(own.share.length);
     refresh();
   });
-  const can = element("div", { class: "row can" }, element("span", {}, words("can_you")), button("yes", () => onRead(true)), button("no", () => onRead(false)));
+  const can = element("div", { class: "row can" }, element("span", {}, words("can_you")), ...["yes", "no"].map((word) => button(word, (event) => read(word === "yes", event.target))));
+  function read(yes, pressed) {
+    for (const one of can.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one === pressed));
+    onRead(yes);
+  }
   function open(place) {
     shown = place;
     const mine = place === "own";
+    for (const one of can.querySelectorAll("button")) one.removeAttribute("aria-pressed");
     box.replaceChildren(
       element("div", { class: "row spread" }, back, mine ? wipe : null),
       element("div", { class: "trio" }, figure(mine ? own.box : canvases[0], mine ? "own_digit" : "clean"), figure(noise, "plus"), figure(canvases[1], "equals")),

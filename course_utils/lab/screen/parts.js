@@ -25,6 +25,11 @@ export function bars(classes, before, after, label) {
   return element("div", { class: "bars", role: "group", "aria-label": label }, rows);
 }
 
+// How many of 100, in words: never 0 where there is one.
+export function inHundred({ hit, of, in_100: count }) {
+  return hit && hit < of / 200 ? "<1" : String(count);
+}
+
 export function shares(words, counts, { name = "", away = false }) {
   const total = Math.max(1, counts.of);
   const parts = [
@@ -78,11 +83,9 @@ export function tries(words, list, marks, most, current, onPick) {
   const ticks = most > 0.3 ? [0, 0.2, 0.4, 0.6, 0.8, 1] : [0, most / 2, most];
   const { chart, x, y } = axes(words("tries"), most, 170, ticks);
   const person = marks.map(({ limit, yes }) => ({ limit, count: yes ? 0 : 100, yes }));
-  chart.append(line({ x, y }, best(list.filter((one) => one.how === "searched")), "attacked"), line({ x, y }, best(person), "person-line"));
-  for (const { limit, count, yes } of person) {
-    const face = svg("text", { x: x(limit), y: y(count) + 5, "text-anchor": "middle", class: "person" }, yes ? "☺" : "☹");
-    chart.append(face);
-  }
+  const searched = best(list.filter((one) => one.how === "searched"));
+  if (searched.length > 3) chart.append(line({ x, y }, searched, "attacked")); // fewer tell nothing of what lies between
+  chart.append(line({ x, y }, best(person), "person-line"));
   const dots = list.map((one) => [x(one.limit), y(one.count)]);
   chart.addEventListener("click", (event) => {
     const area = chart.getBoundingClientRect();
@@ -112,6 +115,9 @@ export function tries(words, list, marks, most, current, onPick) {
       ),
     );
   });
+  for (const { limit, count, yes } of person) {
+    chart.append(svg("text", { x: x(limit) - 7, y: y(count) + 5, "text-anchor": "end", class: "person" }, yes ? "☺" : "☹"));
+  }
   return chart;
 }
 

@@ -1,7 +1,7 @@
 // The right side of the main panel: the number, what makes it up, and the tries. Drawn from the panel's state alone.
 
 import { element } from "./draw.js";
-import { confusion, shares, tries, triesKey } from "./parts.js";
+import { confusion, inHundred, shares, tries, triesKey } from "./parts.js";
 
 export function outcome({ about, words, state, measured, onShow, onAgain, onPick }) {
   const { classes, networks, digits } = about;
@@ -33,9 +33,6 @@ export function outcome({ about, words, state, measured, onShow, onAgain, onPick
   function aim() {
     if (state.target === null) return words("of_100_away");
     return words(digits ? "of_100" : "of_100_images", { name: classes[state.target] });
-  }
-  function inHundred({ hit, of, in_100: count }) {
-    return hit && hit < of / 200 ? "<1" : String(count);
   }
   function counted({ of, images }) {
     return of === images ? words("counted", { count: of }) : words("counted_others", { count: of, images, name: classes[state.target] });
@@ -75,12 +72,12 @@ export function outcome({ about, words, state, measured, onShow, onAgain, onPick
   }
   function drawTries() {
     const [name] = measured();
-    const list = state.list.filter((one) => one.target === state.target && one.network === name);
-    const there = list.length || state.marks.length;
+    const [list, marks] = [state.list, state.marks].map((all) => all.filter((one) => one.target === state.target && one.network === name));
+    const there = list.length || marks.length;
     chart.replaceChildren(
       element("h3", {}, networks.length > 1 ? words("tries_of", { name }) : words("tries")),
-      there ? tries(words, list, state.marks, Math.max(about.most, state.limit), state.current, (place) => onPick(list[place])) : element("p", { class: "small" }, words("no_tries")),
-      triesKey(words, list, state.marks),
+      there ? tries(words, list, marks, Math.max(about.most, state.limit), state.current, (place) => onPick(list[place])) : element("p", { class: "small" }, words("no_tries")),
+      triesKey(words, list, marks),
     );
     best.textContent = bestOf(list);
   }
@@ -88,9 +85,12 @@ export function outcome({ about, words, state, measured, onShow, onAgain, onPick
     const top = (how) => list.filter((one) => one.how === how).reduce((high, one) => (high && high.count >= one.count ? high : one), null);
     const [mine, found] = [top("painted"), top("searched")];
     const values = { mine: mine?.count, found: found?.count, at: mine?.limit.toFixed(2), limit: found?.limit.toFixed(2) };
+    // Noise that nobody can read through gets through any network: what sets them apart is seen at smaller limits.
+    const [name] = measured();
+    if (name !== networks[0] && state.seen[name]?.in_100 >= 50 && state.limit > about.limit) return words("too_strong", { limit: about.limit.toFixed(2) });
     if (mine && found) return words("best", values);
-    if (mine) return words(mine.count >= 50 ? "best_painting" : state.limit < 0.9 * about.most ? "nudge" : "nudge_ink", values);
-    return found ? words("best_search", values) : "";
+    if (mine) return words(mine.count >= 50 ? "best_painting" : state.limit < 0.45 ? "nudge" : "nudge_ink", values);
+    return found ? words(found.count < 95 ? "best_search" : "best_search_all", values) : "";
   }
   return {
     section: element("section", { class: "panel-result" }, chooser, result, bar, best, chart, table),

@@ -4,7 +4,7 @@ import { drawImage, drawNoise, element, imageAt, npy, save } from "./draw.js";
 import { latest } from "./engine.js";
 import { large } from "./large.js";
 import { painter } from "./paint.js";
-import { MARKS, holding } from "./parts.js";
+import { MARKS, holding, inHundred } from "./parts.js";
 import { outcome } from "./result.js";
 
 const L2_WEIGHTS = [0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
@@ -106,7 +106,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     about, words, engine, say,
     now: () => ({ networks: measured(), noise: paint.noise(state.limit), canvas: paint.canvas }),
     onRead: (yes) => {
-      state.marks.push({ limit: state.limit, yes });
+      state.marks.push({ limit: state.limit, target: state.target, network: measured()[0], yes });
       right.drawTries();
       remind();
     },
@@ -185,7 +185,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   function rest(what, answer) {
     const name = measured()[0];
     const how = what.how === "searched" && name !== state.against ? "carried" : what.how;
-    tell(measured().map((network) => words("says", { network, how: words(how), limit: what.limit.toFixed(2), count: answer.measured[network].in_100 })).join("; "));
+    tell(measured().map((network) => words("says", { network, how: words(how), limit: what.limit.toFixed(2), count: inHundred(answer.measured[network]) })).join("; "));
     if (!what.silent && how !== "grown" && !paint.empty()) {
       remember({ how, limit: what.limit, count: answer.measured[name].in_100, share: paint.share.slice(), target: state.target, network: name });
     }
@@ -322,7 +322,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
         ),
       );
       verdicts.classList.toggle("several", several);
-      cell.className = `cell ${found[0].verdict}`;
+      cell.className = `cell ${several ? "" : found[0].verdict}`;
       const sentence = found.map(({ name, verdict, seen }) => (several ? `${name}: ` : "") + words("digit", { label, name: classes[seen], verdict: inWords(verdict, seen) })).join(". ");
       cell.setAttribute("aria-label", sentence);
       cell.title = sentence;
@@ -376,13 +376,14 @@ export function universal({ about, words, engine, say, keep, tell }) {
     stage(network, target, limit) {
       Object.assign(state, { target, limit });
       enableMeans();
+      useBrush(1);
       choose(network);
       drawLimit();
       return replace(new Float64Array(paint.share.length), "painted");
     },
     random: () => replace(Float64Array.from(paint.share, () => (Math.random() < 0.5 ? -1 : 1)), "random"),
     empty: () => paint.empty(),
-    count: () => (state.seen[measured()[0]] ?? {}).in_100,
+    count: () => inHundred(state.seen[measured()[0]]),
     given(noise, limit) {
       state.how = "given";
       state.limit = limit;
