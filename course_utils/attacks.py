@@ -435,9 +435,8 @@ def _rise(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
         margin = _margin(logits_of(network, images), labels)
         gradient = gradient_of(margin, images)
         step = tf.clip_by_value(images + NEARBY * tf.sign(gradient), 0, 1) - images
-        return _margin(logits_of(network, images + step), labels) - margin, tf.reduce_sum(
-            gradient * step, axis=(1, 2, 3)
-        )
+        promise = tf.reduce_sum(gradient * step, axis=(1, 2, 3))
+        return _margin(logits_of(network, images + step), labels) - margin, promise
 
     return rise
 

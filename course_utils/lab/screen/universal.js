@@ -202,7 +202,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     state.how = "searched";
     state.found = false;
     state.against = network;
-    noTrail();
+    showTrail(false);
     return ask(() => ({ question: "search", settings: { ...common(moving), ...searching(state.against) }, moving }));
   }
   function searching(network) {
@@ -214,7 +214,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
   }
   function touched(how, moving) {
     state.how = how;
-    noTrail();
+    showTrail(false);
     paint.draw(state.limit);
     return measure(moving);
   }
@@ -261,7 +261,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     if (answer.error) return;
     state.trail = { counts: answer.in_100, noise: answer.arrays[0].data, limit: state.limit };
     trail.max = String(answer.in_100.length - 1);
-    [trailBox.hidden, colours.hidden] = [false, true];
+    showTrail(true);
     for (let step = 0; step < answer.in_100.length; step += 1) {
       if (step && (state.how !== "grown" || trail.value !== String(step - 1))) return; // something else was done
       trail.value = String(step);
@@ -282,8 +282,8 @@ export function universal({ about, words, engine, say, keep, tell }) {
     paint.draw(state.limit);
     measure(moving);
   }
-  function noTrail() {
-    [trailBox.hidden, colours.hidden] = [true, false];
+  function showTrail(yes) {
+    [trailBox.hidden, colours.hidden] = [!yes, yes];
   }
   function shareOf(noise, limit) {
     return Float64Array.from(noise, (one) => Math.max(-1, Math.min(1, one / limit)));
@@ -340,7 +340,7 @@ export function universal({ about, words, engine, say, keep, tell }) {
     Object.assign(state, { limit: one.limit, how: one.how, against: one.how === "searched" ? one.network : state.against, current: one });
     paint.share = one.share.slice();
     state.found = true;
-    noTrail();
+    showTrail(false);
     drawLimit();
     paint.draw(state.limit);
     measure(false, true);
