@@ -10,10 +10,11 @@ READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions/*.ipynb))
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# Two files at a time; a notebook stays in one process, since its cells share a kernel.
-PYTEST := $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+# Two files at a time, those that take longest first; a notebook stays in one process, since its cells share a kernel.
+PYTEST := $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+LONGEST := exercises/solutions/05_better_immunity.ipynb tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
 
-.PHONY: lab app test test-stand-in check notebooks exercises results bench readme lock venv
+.PHONY: lab app test nightly test-all seeds check notebooks exercises results bench readme lock venv
 
 lab: venv
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
@@ -22,17 +23,27 @@ app: venv
 	$(BIN)/python tools/app.py $(APP_OPTIONS)
 
 test: venv check
-	$(PYTEST) tests notebooks exercises
+	$(PYTEST) -m "not nightly" $(LONGEST) tests notebooks exercises
 
-test-stand-in: venv
+# What takes longer: an installation anew, the fallback data, every link.
+nightly: venv
+	$(PYTEST) -m nightly tests
 	COURSE_DATA=stand-in $(PYTEST) notebooks exercises
 
+test-all: test nightly
+
+# That the accepted ranges of all claims and checks hold for five seeds: every week, and before a release.
+seeds: venv
+	for seed in 0 1 2 3 4; do COURSE_SEED=$$seed $(PYTEST) $(NOTEBOOKS) || exit; done
+
 check: venv
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
 	$(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version" \
 	  --verify $(NOTEBOOKS) notebooks/app/noise_lab.ipynb
+	@if command -v actionlint >/dev/null; then actionlint; fi
 
 notebooks: venv
 	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
@@ -42,7 +53,7 @@ exercises: venv
 	$(BIN)/python tools/make_exercises.py
 
 results: venv
-	$(BIN)/python tools/make_results.py
+	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(NAMES)
 
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
@@ -52,7 +63,7 @@ readme: venv
 
 # Every platform, with hashes, and without the address of any package index.
 lock: venv
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --quiet -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --quiet $(LOCK_OPTIONS) -o requirements.txt
 
 venv: $(READY)
 

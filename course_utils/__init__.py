@@ -69,99 +69,39 @@ _check_version("tensorflow", tf.__version__, "2.19")
 _check_version("keras", keras.__version__, "3.10")
 _use_the_formats_of_the_course()
 
-# What each module asks is entered when it is imported.
-from course_utils import (  # noqa: E402
-    questions_cifar,  # noqa: F401
-    questions_explain,  # noqa: F401
-    questions_imagenet,  # noqa: F401
-    questions_immunity,  # noqa: F401
-    questions_networks,  # noqa: F401
-    questions_noise,  # noqa: F401
-)
-from course_utils.attacks import AttackReport, reattack  # noqa: E402
-from course_utils.certificates import certified_accuracy, certified_images, train_certified  # noqa: E402
-from course_utils.cifar import load_cifar10  # noqa: E402
-from course_utils.colour import cifar_networks  # noqa: E402
-from course_utils.data import Dataset, Split, load_mnist  # noqa: E402
-from course_utils.evaluation import NoiseReport, evaluate_noise  # noqa: E402
-from course_utils.imagenet import decode_predictions, imagenet_network  # noqa: E402
-from course_utils.immunity import (  # noqa: E402
-    immunise,
-    immunise_in_turn,
-    immunise_interleaved,
-    train_on_worst_noise,
-)
-from course_utils.lab import NoiseLab, noise_lab  # noqa: E402
-from course_utils.networks import (  # noqa: E402
-    TwoTierNetwork,
+from course_utils._gradients import image_gradient
+from course_utils.attacks import AttackReport, reattack
+from course_utils.certificates import certified_accuracy, certified_images, certified_training
+from course_utils.data import Dataset, Split, load_mnist
+from course_utils.evaluation import NoiseReport, evaluate_noise
+from course_utils.immunity import adversarial_training, immunise_in_turn, immunise_interleaved, two_tier_network
+from course_utils.lab import NoiseLab, noise_lab
+from course_utils.models import (
     certifiable_network,
     cifar_network,
     convolutional_network,
-    course_network,
     linear_network,
-    trained_cifar_network,
-    with_contrast,
+    prepend_contrast,
+    train_cifar_network,
+    train_course_network,
 )
-from course_utils.noise import AdversarialNoise, add_noise  # noqa: E402
-from course_utils.photographs import Photographs, load_imagenet_samples  # noqa: E402
-from course_utils.plots import plot_confusion, plot_images, plot_noise  # noqa: E402
-from course_utils.questions import questions  # noqa: E402
-from course_utils.results import (  # noqa: E402
+from course_utils.noise import AdversarialNoise, add_noise
+from course_utils.notebook import (
+    cached_network,
     claim,
     expected_minutes,
-    finished_network,
-    kept_network,
+    pretrained_network,
+    seed_range,
     start_notebook,
+    stored_result,
+    values_by_seed,
 )
-from course_utils.scoreboard import Scoreboard  # noqa: E402
-from course_utils.search import find_image_noise, find_universal_noise  # noqa: E402
-from course_utils.stored import spread, stored_result  # noqa: E402
-
-__all__ = [
-    "AdversarialNoise",
-    "AttackReport",
-    "Dataset",
-    "NoiseLab",
-    "NoiseReport",
-    "Photographs",
-    "Scoreboard",
-    "Split",
-    "TwoTierNetwork",
-    "add_noise",
-    "certifiable_network",
-    "certified_accuracy",
-    "certified_images",
-    "cifar_network",
-    "cifar_networks",
-    "claim",
-    "convolutional_network",
-    "course_network",
-    "decode_predictions",
-    "evaluate_noise",
-    "expected_minutes",
-    "find_image_noise",
-    "find_universal_noise",
-    "finished_network",
-    "imagenet_network",
-    "immunise",
-    "immunise_in_turn",
-    "immunise_interleaved",
-    "kept_network",
-    "linear_network",
-    "load_cifar10",
-    "load_imagenet_samples",
-    "load_mnist",
-    "noise_lab",
-    "plot_confusion",
-    "plot_images",
-    "plot_noise",
-    "questions",
-    "reattack",
-    "spread",
-    "start_notebook",
-    "stored_result",
-    "train_certified",
-    "train_on_worst_noise",
-    "trained_cifar_network",
-    "with_contrast",
-]
+from course_utils.photos import (
+    cifar_networks,
+    decode_predictions,
+    imagenet_network,
+    load_cifar10,
+    load_imagenet_samples,
+)
+from course_utils.plots import plot_confusion, plot_images, plot_noise
+from course_utils.search import find_image_noise, find_universal_noise

@@ -1,10 +1,10 @@
-"""Everything that could break a finished network. Whoever calls a network immune has to come past here."""
+"""Attacks on a finished network: `reattack` tries all of them, and reports what is left of its accuracy."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from course_utils.checks import (
+from course_utils._checks import (
     check_dataset,
     check_images,
     check_labels,
@@ -13,9 +13,9 @@ from course_utils.checks import (
     check_seed,
     in_short,
 )
+from course_utils._gradients import NoGradientError, compiled, gradient_of, logits_of, quick_pooling
 from course_utils.data import Dataset
 from course_utils.evaluation import classes_seen, evaluate_noise
-from course_utils.gradients import NoGradientError, compiled, gradient_of, logits_of, quick_pooling
 from course_utils.noise import add_noise
 from course_utils.search import find_universal_noise
 
@@ -85,7 +85,7 @@ class AttackReport:
     local_linearity: float
 
     @property
-    def believable(self) -> bool:
+    def trustworthy(self) -> bool:
         """Did the search work at all? Then there is no `doubt`."""
         return not self.doubt
 
@@ -106,7 +106,7 @@ class AttackReport:
         looked_at = [
             (explained >= 0.9,
              f"its gradients explain {explained:.0%} of what it does (90% wanted): it jumps, as behind rounding, "
-             "where they see nothing, so no attack along them is believable"),
+             "where they see nothing, so no attack along them can be trusted"),
             (way >= 0.2,
              f"its logits change on {way:.0%} of the way from one image to another (20% wanted): they are flat round "
              "the images, as where they are cut off, and no attack can feel its way there"),
@@ -201,15 +201,15 @@ def reattack(
     }
     if other_network is not None:
         universal["universal, from another network"] = min(map(attacks.accuracy, attacks.universal(other_network)))
-    standing = attacks.single_images()
-    by_attack = universal | {name: float(np.mean(one)) for name, one in standing.items()}
+    unfooled = attacks.single_images()
+    by_attack = universal | {name: float(np.mean(one)) for name, one in unfooled.items()}
     return AttackReport(
         clean_accuracy=attacks.accuracy(np.zeros_like(all_noise[0])),
         mean_accuracy=float(np.mean([report.accuracy for report in towards])),
         worst_accuracy=min(universal.values()),
         worst_success_rate=max(report.success_rate or 0.0 for report in towards),
         single_image_accuracy=min(
-            float(np.mean(one)) for one in (_standing_after_all(*standing.values()), *standing.values())
+            float(np.mean(one)) for one in (_unfooled_by_all(*unfooled.values()), *unfooled.values())
         ),
         by_attack=dict(sorted(by_attack.items(), key=lambda item: item[1])),
         all_noise=all_noise,
@@ -231,15 +231,15 @@ def left_one_by_one(
         seed: of the random starts.
     """
     attacks = _Attacks(network, dataset, noise_limit, STRENGTHS["quick"], seed)
-    return float(np.mean(_standing_after_all(*attacks.along_gradients(images, labels).values())))
+    return float(np.mean(_unfooled_by_all(*attacks.along_gradients(images, labels).values())))
 
 
-def _standing_after_all(*attacks: np.ndarray) -> np.ndarray:
+def _unfooled_by_all(*attacks: np.ndarray) -> np.ndarray:
     """Which images stand after every attack? Some attacks were made on the first few images only."""
-    standing = np.ones(max(map(len, attacks)), bool)
+    unfooled = np.ones(max(map(len, attacks)), bool)
     for one in attacks:
-        standing[: len(one)] &= one
-    return standing
+        unfooled[: len(one)] &= one
+    return unfooled
 
 
 @dataclass(frozen=True)
@@ -333,7 +333,7 @@ class _Attacks:
         return float(np.median(rise[promise > 0] / promise[promise > 0])) if promise.any() else 1.0
 
     def single_images(self) -> dict[str, np.ndarray]:
-        """Attack test images one by one; for each attack return which of them it left standing, bool (N,)."""
+        """Attack test images one by one; for each attack return which of them it left unfooled, bool (N,)."""
         count, square = self.strength.single_images, slice(self.strength.square_images)
         images, labels = self.dataset.test.images[:count], self.dataset.test.labels[:count]
         without = {"single images, no gradients": self.square(images[square], labels[square])}
@@ -342,37 +342,37 @@ class _Attacks:
     def along_gradients(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """Let each image climb its own loss."""
         return {
-            "single images, cross-entropy": self.descend(images, labels, margin=False),
-            "single images, margin": self.descend(images, labels, margin=True),
-            "single images, from grey": self.descend_from_grey(images, labels),
-            "single images, smoothed": self.descend_smoothed(images, labels),
+            "single images, cross-entropy": self.pgd(images, labels, margin=False),
+            "single images, margin": self.pgd(images, labels, margin=True),
+            "single images, from grey": self.pgd_from_grey(images, labels),
+            "single images, smoothed": self.pgd_smoothed(images, labels),
         }
 
-    def descend(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
+    def pgd(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
         """Projected gradient descent from random starts, on those that still stand."""
         generator = tf.random.Generator.from_seed(self.seed + 1)
-        descend = compiled(self.network, descent, margin)
-        standing = np.ones(len(images), bool)
+        pgd = compiled(self.network, pgd_steps, margin)
+        unfooled = np.ones(len(images), bool)
         for _ in range(self.strength.single_restarts):
-            index = np.flatnonzero(standing)
+            index = np.flatnonzero(unfooled)
             if len(index) == 0:
                 break
             start = generator.uniform(images[index].shape, -self.noise_limit, self.noise_limit)
             steps = tf.constant(self.strength.single_steps)
-            standing[index], _ = descend(images[index], labels[index], start, tf.constant(self.noise_limit), steps)
-        return standing
+            unfooled[index], _ = pgd(images[index], labels[index], start, tf.constant(self.noise_limit), steps)
+        return unfooled
 
-    def descend_smoothed(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def pgd_smoothed(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Descend from grey along smoothed gradients, which see what lies beyond a flat place."""
         start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
         limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        return compiled(self.network, descent, True, True)(images, labels, start, limit, steps)[0].numpy()  # type: ignore[no-any-return]
+        return compiled(self.network, pgd_steps, True, True)(images, labels, start, limit, steps)[0].numpy()  # type: ignore[no-any-return]
 
-    def descend_from_grey(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def pgd_from_grey(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Descend from noise that makes all pixels as grey as it can: layers that saturate have slopes only there."""
         start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
         limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        cross_entropy, margin = (compiled(self.network, descent, margin) for margin in (False, True))
+        cross_entropy, margin = (compiled(self.network, pgd_steps, margin) for margin in (False, True))
         return np.logical_and(*(one(images, labels, start, limit, steps)[0] for one in (cross_entropy, margin)))
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -447,8 +447,10 @@ def _margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(rivals, axis=1) - tf.gather(logits, labels, batch_dims=1)
 
 
-def descent(network: keras.Model, margin: bool, smoothed: bool = False) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
-    """Compile the descent for one network and one of the two losses: which images stand, and the noise of each.
+def pgd_steps(
+    network: keras.Model, margin: bool, smoothed: bool = False
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Compile projected gradient descent for one network and one of two losses: which images stand, their noises.
 
     Where an image falls, its noise is the first that made it fall. Smoothed gradients are the mean over a few points
     around the image, and keep some of the way that they were going.
@@ -463,13 +465,13 @@ def descent(network: keras.Model, margin: bool, smoothed: bool = False) -> Calla
         return gradient_of(loss, images), logits
 
     @tf.function(reduce_retracing=True)
-    def descend(images, labels, noise, noise_limit, steps):  # type: ignore[no-untyped-def]
-        standing, kept, velocity = tf.ones_like(labels, tf.bool), noise, tf.zeros_like(noise)
+    def pgd(images, labels, noise, noise_limit, steps):  # type: ignore[no-untyped-def]
+        unfooled, kept, velocity = tf.ones_like(labels, tf.bool), noise, tf.zeros_like(noise)
         for step in tf.range(steps + 1):
             noisy = tf.clip_by_value(images + noise, 0, 1)
-            kept = tf.where(standing[:, None, None, None], noise, kept)
+            kept = tf.where(unfooled[:, None, None, None], noise, kept)
             gradient, logits = uphill(noisy, labels)
-            standing &= tf.argmax(logits, axis=1) == labels
+            unfooled &= tf.argmax(logits, axis=1) == labels
             if smoothed:
                 for sample in range(SAMPLES):
                     far = AROUND * noise_limit
@@ -479,6 +481,6 @@ def descent(network: keras.Model, margin: bool, smoothed: bool = False) -> Calla
                 gradient = velocity = 0.9 * velocity + tf.math.divide_no_nan(gradient, size)
             step_size = noise_limit / 2 * tf.cast(1 - step / steps, tf.float32)
             noise = tf.clip_by_value(noise + step_size * tf.sign(gradient), -noise_limit, noise_limit)
-        return standing, kept
+        return unfooled, kept
 
-    return descend
+    return pgd

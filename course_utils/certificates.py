@@ -1,4 +1,4 @@
-"""Proofs instead of attacks: bounds on all that a network can answer while the noise stays within its limit.
+"""Proofs instead of attacks: interval bounds on all that a network can answer within the limit; training for them.
 
 An image with all its possible noise is a box: every pixel lies between a lower and an upper bound. Each layer turns
 boxes into boxes that hold at least all that can come out of it.
@@ -7,17 +7,17 @@ boxes into boxes that hold at least all that can come out of it.
 from collections.abc import Iterator
 from typing import Any
 
-from course_utils.checks import check_count, check_inputs, check_number
+from course_utils._checks import check_count, check_inputs, check_number
 from course_utils.evaluation import classes_seen
-from course_utils.networks import copy_of
-from course_utils.training import Training, fit
+from course_utils.immunity import Training, fit
+from course_utils.models import copy_network
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
 
-BATCH = 1_000
+IMAGES_AT_ONCE = 1_000
 MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU, layers.Rescaling)
 MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu, tf.nn.relu)
 
@@ -65,15 +65,15 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     chain = _chain(network)
     proven = []
-    for first in range(0, len(images), BATCH):
-        some = slice(first, first + BATCH)
-        margins = _worst_margins(chain, images[some], labels[some], noise_limit)
+    for first in range(0, len(images), IMAGES_AT_ONCE):
+        some = slice(first, first + IMAGES_AT_ONCE)
+        margins = worst_margins(chain, images[some], labels[some], noise_limit)
         only_itself = np.count_nonzero(margins >= 0, axis=1) == 1  # the true class, and no other
         proven.append(only_itself & np.isfinite(margins).all(axis=1))  # what overflows proves nothing
     return np.concatenate(proven) & (classes_seen(network, images) == labels)
 
 
-def train_certified(
+def certified_training(
     network: keras.Model,
     images: np.ndarray,
     labels: np.ndarray,
@@ -110,12 +110,12 @@ def train_certified(
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     steps, clean_weight = check_count(steps, "steps"), check_number(clean_weight, "clean_weight", 0, 1)
     _chain(network)
-    training = _OnBounds(copy_of(network, images), noise_limit, clean_weight, steps)
+    training = CertifiedTraining(copy_network(network, images), noise_limit, clean_weight, steps)
     return fit(training, images, labels, steps, seed, peak_learning_rate, batch_size)
 
 
-class _OnBounds(Training):
-    """What `fit` does in `train_certified`."""
+class CertifiedTraining(Training):
+    """What `fit` does in `certified_training`."""
 
     def __init__(self, network: keras.Model, noise_limit: float, clean_weight: float, steps: int) -> None:
         super().__init__(network, noise_limit)
@@ -126,7 +126,7 @@ class _OnBounds(Training):
         """Return the clean loss and the loss of the worst margins, mixed."""
         share = tf.cast(self.optimizer.iterations, tf.float32) / self.steps
         grown = tf.clip_by_value((share - 0.05) / 0.55, 0, 1)
-        margins = _worst_margins(self.chain, x, y, grown * self.noise_limit)
+        margins = worst_margins(self.chain, x, y, grown * self.noise_limit)
         weight = 1 - grown * (1 - self.clean_weight)
         return weight * self.loss(y, y_pred) + (1 - weight) * self.loss(y, margins)
 
@@ -168,7 +168,7 @@ def _cannot_bound(layer: keras.Layer) -> ValueError:
     )
 
 
-def _worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_limit: Any) -> tf.Tensor:
+def worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_limit: Any) -> tf.Tensor:
     """Return the most by which each class's logit can exceed that of the true class: float32, (N, classes)."""
     *hidden, last = chain
     lower, upper = tf.maximum(images - noise_limit, 0), tf.minimum(images + noise_limit, 1)

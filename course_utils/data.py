@@ -1,4 +1,4 @@
-"""Where images come from: found, checked, and never silently something else. Knows of nothing else in the library."""
+"""Data sets: MNIST and its fallback, found, checked by their hash, and never silently something else."""
 
 import contextlib
 import functools
@@ -29,8 +29,8 @@ class Split:
     """Images with their labels. It looks at arrays and never changes them; tensors and lists become arrays.
 
     Attributes:
-        images: float32, shape (N, H, W, C), pixels in [0, 1]; read-only. Large photographs are `Photographs`, which
-            are sliced like an array.
+        images: float32, shape (N, H, W, C), pixels in [0, 1]; read-only. Of large photographs also
+            uint8 from 0 to 255.
         labels: int64, shape (N,), made from whole numbers of any dtype; read-only. -1 says that nobody knows.
 
     Raises:
@@ -58,7 +58,7 @@ class Split:
 
 
 def _as_array(values: Any, name: str) -> Any:
-    """Return an array, or what has its shape and dtype, as `Photographs` do; of a tensor or a list an array."""
+    """Return an array; of a tensor or a list, too."""
     if np.ma.is_masked(values):
         raise TypeError(f"{name} must be an array in which nothing is masked: leave those entries out")
     values = values.numpy() if hasattr(values, "numpy") else values
@@ -122,8 +122,8 @@ def load_mnist() -> Dataset:
     """Load MNIST: handwritten digits, paper = 0 and ink = 1, in 55,000 / 5,000 / 10,000 images.
 
     Looks in this order: `mnist.npz` in the folder that the environment variable COURSE_DATA_DIR names; the Keras
-    cache; a download into that cache; the stand-in, scikit-learn's own 1,797 digits, which needs no network and is
-    announced. COURSE_DATA=stand-in asks for the stand-in. Loaded and announced once per process.
+    cache; a download into that cache; the fallback data, scikit-learn's own 1,797 digits, which need no network
+    and are announced. COURSE_DATA=stand-in asks for them. Loaded and announced once per process.
 
     Returns:
         The data set; its images have the shape (N, 28, 28, 1).
@@ -138,20 +138,20 @@ def load_mnist() -> Dataset:
     return _load_mnist(os.environ.get("COURSE_DATA", ""), data_folder(), keras_home() / "datasets")
 
 
-def using_stand_in() -> bool:
-    """True when the digits of this process are the stand-in, about which the text of the course says nothing."""
+def using_fallback_data() -> bool:
+    """True when the digits of this process are the fallback data, about which the text of the course says nothing."""
     return load_mnist().is_stand_in
 
 
 @functools.lru_cache(maxsize=4)
 def _load_mnist(choice: str, folder: Path | None, cache: Path) -> Dataset:
-    if stand_in_is_wanted(choice):
+    if fallback_is_asked_for(choice):
         return _stand_in_for_mnist("COURSE_DATA asks for it")
     path, place = _find("mnist.npz", MNIST_URL, MNIST_FILE_HASH, folder, cache)
     return _stand_in_for_mnist(place) if path is None else _real_mnist(path, place)
 
 
-def stand_in_is_wanted(choice: str) -> bool:
+def fallback_is_asked_for(choice: str) -> bool:
     """Read the environment variable COURSE_DATA, or what it held."""
     if choice not in ("", "stand-in"):
         raise ValueError(f"COURSE_DATA must be empty or 'stand-in', got {choice!r}")
@@ -284,7 +284,7 @@ def _stand_in_for_mnist(reason: str) -> Dataset:
     order = np.random.default_rng(0).permutation(len(labels))
     images, labels = images[order], labels[order].astype(np.int64)
     print(
-        f"The real MNIST is not at hand ({reason}). scikit-learn's own {len(labels):,} digits stand in for it: "
+        f"The real MNIST is not at hand ({reason}). scikit-learn's own {len(labels):,} digits are the fallback: "
         "everything works, but the numbers in the text are about MNIST."
     )
     return Dataset(
@@ -292,7 +292,7 @@ def _stand_in_for_mnist(reason: str) -> Dataset:
         validation=Split(images[1_097:1_297], labels[1_097:1_297]),
         test=Split(images[1_297:], labels[1_297:]),
         class_names=tuple("0123456789"),
-        source="stand-in: scikit-learn's digits, enlarged to 28 × 28",
+        source="fallback: scikit-learn's digits, enlarged to 28 × 28",
         is_stand_in=True,
         fingerprint=hash_of(images, labels),
     )

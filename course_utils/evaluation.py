@@ -1,10 +1,10 @@
-"""What noise does to a network, measured from pixels. Searches nothing, and trusts nobody who did."""
+"""`evaluate_noise`: what a noise does to a network, measured from pixels."""
 
 import math
 import warnings
 from dataclasses import dataclass
 
-from course_utils.checks import (
+from course_utils._checks import (
     BYTES_RECIPE,
     check_finite,
     check_images,
@@ -15,14 +15,14 @@ from course_utils.checks import (
     check_stored_images,
     check_target_class,
 )
-from course_utils.gradients import compiled_logits
+from course_utils._gradients import compiled_logits
 from course_utils.noise import add_noise
 
 import keras
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-BATCH, VALUES = 1_000, 2**22  # at most so many images and so many pixel values at a time
+IMAGES_AT_ONCE, VALUES_AT_ONCE = 1_000, 2**22  # at most so many images and so many pixel values at a time
 ROUNDING = 1e-6  # float32 cannot hold most limits exactly
 
 
@@ -61,7 +61,7 @@ def evaluate_noise(
 
     Args:
         network: takes float32 images in [0, 1] and returns logits.
-        images: float32, shape (N, H, W, C), pixels in [0, 1]; `Photographs` are decoded a few at a time.
+        images: float32, shape (N, H, W, C), pixels in [0, 1]; or uint8 from 0 to 255.
         labels: whole numbers, shape (N,), the true classes; or None, when nobody knows them: then what the network
             sees in the clean images counts as true.
         noise: float32, shape (H, W, C) for all images or (N, H, W, C) for one each.
@@ -94,7 +94,8 @@ def evaluate_noise(
         )
     answers = []
     for part in _parts(images):
-        clean = check_images(images[part])
+        some = images[part]
+        clean = check_images(some / np.float32(255) if some.dtype == np.uint8 else some)
         noisy = add_noise(clean, noise if noise.shape == images.shape[1:] else noise[part])
         answers.append((classes_seen(network, noisy), classes_seen(network, clean)))
     seen, seen_clean = map(np.concatenate, zip(*answers, strict=True))
@@ -130,7 +131,7 @@ def classes_seen(network: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def _parts(images: np.ndarray) -> list[slice]:
     """Return which images to take at a time."""
-    size = min(BATCH, max(1, VALUES // math.prod(images.shape[1:])))
+    size = min(IMAGES_AT_ONCE, max(1, VALUES_AT_ONCE // math.prod(images.shape[1:])))
     return [slice(first, first + size) for first in range(0, len(images), size)]
 
 

@@ -1,13 +1,16 @@
-"""Ways to make a network immune: the tutorial's rounds, its first open idea, and the one that works.
+"""Ways to make a network immune: the old tutorial's rounds, its two open ideas, and adversarial training.
 
-Every function leaves the network that it was given as it was, and returns a new one.
+Every function leaves the networks that it was given as they were, and returns a new one. What a way to train does in
+one step stands in the `train_step` of its class; the loop around it, with Adam and a schedule, is `fit`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from course_utils.checks import (
+from course_utils._checks import (
     as_array,
+    check_built,
+    check_callback,
     check_count,
     check_inputs,
     check_number,
@@ -16,41 +19,103 @@ from course_utils.checks import (
     in_short,
     input_shape,
 )
-from course_utils.gradients import check_gradients, image_gradient
-from course_utils.networks import copy_of
+from course_utils._gradients import check_gradients, image_gradient, logits_of
+from course_utils.models import copy_network
 from course_utils.noise import AdversarialNoise
-from course_utils.training import BATCH, Training, check_trained, fit, weights_before
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+BATCH_SIZE = 64  # images in a training step
 
-def immunise(
-    network: keras.Model,
+
+class Training(keras.Model):
+    """A network in training; what is special about a way to train stands in `train_step`."""
+
+    def __init__(self, network: keras.Model, noise_limit: float) -> None:
+        super().__init__(name="training")
+        self.network, self.noise_limit = network, noise_limit
+
+    def call(self, images: Any, training: bool = False) -> Any:
+        """Return the network's logits."""
+        return self.network(images, training=training)
+
+
+def fit(
+    training: Training,
     images: np.ndarray,
     labels: np.ndarray,
-    target_class: int,
-    noise_limit: float = 0.35,
-    **settings: Any,
+    steps: int,
+    seed: int,
+    peak_learning_rate: float = 2e-3,
+    batch_size: int = BATCH_SIZE,
 ) -> keras.Model:
-    """Make a network immune to one target class, as tutorial #12 does: find noise, then train on noisy images.
-
-    Args:
-        network, images, labels, noise_limit: as in `immunise_in_turn`.
-        target_class: the class that the noise aims at.
-        **settings: rounds, noise_steps, training_steps, seed and watch of `immunise_in_turn`.
+    """Train with Adam and a learning rate that rises for a tenth of the steps and then falls along a cosine.
 
     Returns:
-        A new network.
+        The network that was in training.
 
     Raises:
-        TypeError, ValueError: as `immunise_in_turn`.
-
-    Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 05.
+        TypeError, ValueError: a number of steps, a rate or a seed that cannot be; no weight that can be trained; a
+            training that ends in NaN or changes nothing.
     """
-    return immunise_in_turn(network, images, labels, [target_class], noise_limit, **settings)
+    steps, batch_size, seed = check_count(steps, "steps"), check_count(batch_size, "batch_size"), check_seed(seed)
+    peak_learning_rate = check_number(peak_learning_rate, "peak_learning_rate", 0, ends="(]")
+    check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
+    before = weights_before(training.network)
+    rising = steps // 10
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak_learning_rate / 20, steps - rising, warmup_target=peak_learning_rate, warmup_steps=rising
+    )
+    training.compile(
+        keras.optimizers.Adam(schedule), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"], jit_compile=False,
+    )  # fmt: skip
+    keras.utils.set_random_seed(seed)
+    chosen = np.random.default_rng(seed).integers(len(images), size=(steps, batch_size))
+    with tqdm(total=steps, desc="training", delay=2) as bar:
+        # Keras's own progress bar takes a fifth of the time with steps as short as these.
+        def watch(_: int, logs: dict[str, float]) -> None:
+            bar.update()
+            check_learns(logs["loss"])
+
+        progress = keras.callbacks.LambdaCallback(on_train_batch_end=watch)
+        training.fit(_gathered(images, labels, chosen), shuffle=False, verbose=0, callbacks=[progress])
+    check_trained(training.network, before, images[:64])
+    return training.network
+
+
+def weights_before(network: keras.Model) -> list[np.ndarray]:
+    """Return a copy of all weights that a training can change; ValueError when there is none."""
+    if not network.trainable_variables:
+        raise ValueError("the network has no weight that can be trained: is it frozen? Set network.trainable = True")
+    return [variable.numpy() for variable in network.trainable_variables]
+
+
+def check_learns(*numbers: Any) -> None:
+    """Raise ValueError when a loss, weights or answers are no numbers any more."""
+    if not all(np.isfinite(one).all() for one in numbers):
+        raise ValueError(
+            "the training ended in NaN or infinity: try a smaller peak_learning_rate, such as 1e-3. Or is there a "
+            "layer such as sqrt or a division, which is infinitely steep where pixels are 0?"
+        )
+
+
+def check_trained(network: keras.Model, before: list[np.ndarray], images: np.ndarray) -> None:
+    """See what a training came to; ValueError when weights or answers are NaN, or no weight has changed."""
+    after = [variable.numpy() for variable in network.trainable_variables]
+    check_learns(*after, logits_of(network, images))
+    if all(map(np.array_equal, before, after)):
+        raise ValueError("the training has changed no weight: is peak_learning_rate too small, or no gradient there?")
+
+
+def _gathered(images: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> tf.data.Dataset:
+    """Gather the chosen images batch by batch: all at once would be a gigabyte."""
+    all_images, all_labels = tf.constant(images), tf.constant(labels)
+    batches = tf.data.Dataset.from_tensor_slices(chosen)
+    return batches.map(lambda some: (tf.gather(all_images, some), tf.gather(all_labels, some))).prefetch(1)
 
 
 def immunise_in_turn(
@@ -99,22 +164,21 @@ def immunise_in_turn(
     rounds, seed = check_count(rounds, "rounds", 1, 1_000), check_seed(seed)
     noise_steps = check_count(noise_steps, "noise_steps", 0)
     training_steps = check_count(training_steps, "training_steps", 0)
-    if not (watch is None or callable(watch)):
-        raise TypeError(f"watch must be a function, got {in_short(watch)}")
+    check_callback(watch, "watch")
     network, classes = _copy_to_train(network, images)
     targets = [check_target_class(target, classes) for target in _listed(target_classes, classes)]
     before = weights_before(network)
     layer = AdversarialNoise(noise_limit, l2_weight=0.02)
     attack = keras.Sequential([keras.Input(images.shape[1:]), layer, network])
-    search = _optimisation(attack, [layer.noise], keras.optimizers.Adam(0.01), training=False)
-    train = _optimisation(attack, network.trainable_variables, keras.optimizers.Adam(1e-4), training=True)
+    search = optimisation_step(attack, [layer.noise], keras.optimizers.Adam(0.01), training=False)
+    train = optimisation_step(attack, network.trainable_variables, keras.optimizers.Adam(1e-4), training=True)
     generator = np.random.default_rng(seed)
     for target in tqdm(np.repeat(targets, rounds), desc="rounds", delay=2):
-        for chosen in _batches(generator, len(images), noise_steps):
-            search(images[chosen], np.full(BATCH, target))
+        for chosen in random_batches(generator, len(images), noise_steps):
+            search(images[chosen], np.full(BATCH_SIZE, target))
         if watch:
             watch(network, layer.noise.numpy(), int(target), "before")
-        for chosen in _batches(generator, len(images), training_steps):
+        for chosen in random_batches(generator, len(images), training_steps):
             train(images[chosen], labels[chosen])
         if watch:
             watch(network, layer.noise.numpy(), int(target), "after")
@@ -139,7 +203,7 @@ def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Mode
     """Return a copy that is ready to be trained and knows its shapes, and how many classes it has."""
     if tf.distribute.has_strategy():
         raise ValueError("this training knows no tf.distribute strategy: call it outside strategy.scope()")
-    copy = copy_of(network, images)
+    copy = copy_network(network, images)
     if input_shape(copy) != images.shape[1:]:  # it takes any size, or is a class of the reader's own
         copy = keras.Sequential([keras.Input(images.shape[1:]), copy])
     if copy.trainable_variables:
@@ -175,21 +239,64 @@ def immunise_interleaved(
     adversarial training" (2018), is a relative. Explained in notebook 06.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    training = _Interleaved(_copy_to_train(network, images)[0], noise_limit)
+    training = InterleavedTraining(_copy_to_train(network, images)[0], noise_limit)
     return fit(training, images, labels, steps, seed)
 
 
-def train_on_worst_noise(
+def two_tier_network(plain: keras.Model, immune: Sequence[keras.Model]) -> keras.Model:
+    """Join a plain network and those that are immune to one class each: the old tutorial's second open idea.
+
+    The plain network sees the image first. The class that it answers chooses the network that is immune to noise for
+    that class, and the logits of this one are returned.
+
+    Args:
+        plain: takes float32 images in [0, 1] and returns logits.
+        immune: one network for each class, with the same inputs and outputs.
+
+    Returns:
+        A network with the same inputs and outputs; it shares the weights of the others.
+
+    Raises:
+        TypeError: something that is no network.
+        ValueError: not as many immune networks as classes, or networks of different shapes.
+
+    Source: M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 06.
+    """
+    if not isinstance(immune, list | tuple):
+        raise TypeError(f"immune must be a list of networks, got {type(immune).__name__}")
+    for name, one in (("plain", plain), *((f"immune[{place}]", one) for place, one in enumerate(immune))):
+        check_built(one, name)
+        if input_shape(one) is None:
+            raise ValueError(f"{name} must begin with a keras.Input, so that its shapes are known")
+        if not isinstance(one.output_shape, tuple) or len(one.output_shape) != 2:
+            raise ValueError(f"{name} must return logits (N, classes), got the shape {one.output_shape}")
+    shapes = {(one.input_shape, one.output_shape) for one in (plain, *immune)}
+    classes = plain.output_shape[-1]
+    if len(immune) != classes or len(shapes) > 1:
+        raise ValueError(
+            f"immune must be {classes} networks, one for each class, with the shapes of the plain one; "
+            f"got {len(immune)} networks with {len(shapes)} different pairs of shapes"
+        )
+    inputs = keras.Input(plain.input_shape[1:])
+    # Each in a shell of its own name: within one model no name may stand twice.
+    shells = [keras.Sequential([one], name=f"tier_{index}") for index, one in enumerate((plain, *immune))]
+    answers = [shell(inputs) for shell in shells]
+    chosen = keras.ops.one_hot(keras.ops.argmax(answers[0], axis=1), classes)
+    logits = keras.ops.einsum("nc,nck->nk", chosen, keras.ops.stack(answers[1:], axis=1))
+    return keras.Model(inputs, logits, name="two_tier_network")
+
+
+def adversarial_training(
     network: keras.Model,
     images: np.ndarray,
     labels: np.ndarray,
     noise_limit: float = 0.35,
     *,
-    small_steps: int = 2,
-    clean_share: float = 0.125,
+    attack_steps: int = 2,
+    clean_fraction: float = 0.125,
     steps: int = 3_000,
     peak_learning_rate: float = 4e-3,
-    ramp: float = 0.3,
+    limit_warmup: float = 0.3,
     seed: int = 0,
 ) -> keras.Model:
     """Train a network on noise that is the worst for each single image, or nearly so.
@@ -201,55 +308,56 @@ def train_on_worst_noise(
     Args:
         network: as in `immunise_in_turn`; the training goes on from its weights.
         images, labels, noise_limit, seed: as in `immunise_in_turn`.
-        small_steps: 1 for one step of 1.25 · limit; more for n steps of 2 / n · limit, which protect better.
-        clean_share: share of each batch that gets no noise, in [0, 1).
+        attack_steps: 1 for one step of 1.25 · limit; more for n steps of 2 / n · limit, which protect better.
+        clean_fraction: share of each batch that gets no noise, in [0, 1).
         steps: number of training steps of 64 images.
         peak_learning_rate: of Adam; reached after a tenth of the steps, from there down along a cosine.
-        ramp: share of the steps during which the limit grows from 0, in (0, 1].
+        limit_warmup: share of the steps during which the limit grows from 0, in (0, 1].
 
     Returns:
         A new network.
 
     Raises:
-        TypeError, ValueError: as `immunise_in_turn`; also a share, a ramp or a number of steps that is out of range.
+        TypeError, ValueError: as `immunise_in_turn`; also a fraction, a warm-up or a number of steps out of range.
 
     Source: Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018); Wong, Rice and
     Kolter, "Fast is better than free" (2020). Explained in notebook 06.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
-    small_steps, steps = check_count(small_steps, "small_steps", 1, 100), check_count(steps, "steps")
-    clean_share, ramp = check_number(clean_share, "clean_share", 0, 1, "[)"), check_number(ramp, "ramp", 0, 1, "(]")
+    attack_steps, steps = check_count(attack_steps, "attack_steps", 1, 100), check_count(steps, "steps")
+    clean_fraction = check_number(clean_fraction, "clean_fraction", 0, 1, "[)")
+    limit_warmup = check_number(limit_warmup, "limit_warmup", 0, 1, "(]")
     network, _ = _copy_to_train(network, images)
-    training = _OnWorstNoise(network, noise_limit, small_steps, clean_share, int(ramp * steps))
+    training = AdversarialTraining(network, noise_limit, attack_steps, clean_fraction, int(limit_warmup * steps))
     return fit(training, images, labels, steps, seed, peak_learning_rate)
 
 
-class _OnWorstNoise(Training):
-    """What `fit` does in one step of `train_on_worst_noise`."""
+class AdversarialTraining(Training):
+    """What `fit` does in one step of `adversarial_training`."""
 
     def __init__(
-        self, network: keras.Model, noise_limit: float, small_steps: int, clean_share: float, ramp_steps: int
+        self, network: keras.Model, noise_limit: float, attack_steps: int, clean_fraction: float, warmup_steps: int
     ) -> None:
         super().__init__(network, noise_limit)
-        self.small_steps = small_steps
-        self.clean_images, self.ramp_steps = int(clean_share * BATCH), ramp_steps
+        self.attack_steps = attack_steps
+        self.clean_images, self.warmup_steps = int(clean_fraction * BATCH_SIZE), warmup_steps
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Find noise for the batch, and train on the noisy images."""
         images, labels = data
-        share = tf.cast(self.optimizer.iterations, tf.float32) / max(1, self.ramp_steps)
+        share = tf.cast(self.optimizer.iterations, tf.float32) / max(1, self.warmup_steps)
         limit = self.noise_limit * tf.minimum(1.0, share)
         noise = tf.random.uniform(tf.shape(images), -limit, limit)
-        for _ in range(self.small_steps):
+        for _ in range(self.attack_steps):
             gradient = image_gradient(self.network, tf.clip_by_value(images + noise, 0, 1), labels)
-            step_size = limit * min(1.25, 2 / self.small_steps)
+            step_size = limit * min(1.25, 2 / self.attack_steps)
             noise = tf.clip_by_value(noise + step_size * tf.sign(gradient), -limit, limit)
         has_noise = tf.range(tf.shape(images)[0]) >= self.clean_images
         noise = tf.where(has_noise[:, None, None, None], noise, 0.0)
         return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
 
 
-class _Interleaved(Training):
+class InterleavedTraining(Training):
     """What `fit` does in one step of `immunise_interleaved`."""
 
     def __init__(self, network: keras.Model, noise_limit: float) -> None:
@@ -263,8 +371,8 @@ class _Interleaved(Training):
         """Give each image one of the noises, train on the noisy images, and move each noise towards its class."""
         images, labels = data
         targets = tf.range(tf.shape(images)[0])
-        if self.classes > BATCH:  # not every class has its turn in one step
-            targets += BATCH * tf.cast(self.optimizer.iterations, tf.int32)
+        if self.classes > BATCH_SIZE:  # not every class has its turn in one step
+            targets += BATCH_SIZE * tf.cast(self.optimizer.iterations, tf.int32)
         targets %= self.classes
         noisy = tf.clip_by_value(images + tf.gather(self.all_noise, targets), 0, 1)
         gradient = image_gradient(self.network, noisy, targets)
@@ -274,12 +382,13 @@ class _Interleaved(Training):
         return super().train_step((noisy, labels))
 
 
-def _batches(generator: np.random.Generator, count: int, steps: int) -> Iterator[np.ndarray]:
+def random_batches(generator: np.random.Generator, count: int, steps: int) -> Iterator[np.ndarray]:
+    """Draw images for so many steps."""
     for _ in range(steps):
-        yield generator.integers(count, size=BATCH)
+        yield generator.integers(count, size=BATCH_SIZE)
 
 
-def _optimisation(
+def optimisation_step(
     model: keras.Model, variables: list[Any], optimizer: keras.optimizers.Optimizer, training: bool
 ) -> Callable[..., None]:
     """Compile one step of an optimisation that moves these variables and no others."""

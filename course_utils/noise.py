@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from course_utils.checks import check_images, check_noise, check_noise_limit, check_number
+from course_utils._checks import check_images, check_noise, check_noise_limit, check_number
 
 import keras
 import numpy as np

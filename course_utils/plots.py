@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from course_utils.checks import LARGEST, as_array, check_count, check_number, in_short
+from course_utils._checks import LARGEST, as_array, check_count, check_number, in_short
 
 import matplotlib.pyplot as plt
 import numpy as np

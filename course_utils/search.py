@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from course_utils.checks import (
+from course_utils._checks import (
     as_array,
-    check_built,
+    check_callback,
     check_count,
     check_images,
     check_labels,
@@ -17,9 +17,8 @@ from course_utils.checks import (
     check_seed,
     check_stored_images,
     check_target_class,
-    in_short,
 )
-from course_utils.gradients import (
+from course_utils._gradients import (
     NoGradientError,
     SteepGradientError,
     compiled,
@@ -35,7 +34,6 @@ from tqdm import tqdm
 
 MOMENTUM = 0.9  # the share of its way that a search keeps from step to step
 VALUES_AT_ONCE = 2**21  # pixel values in the network at once; some 1 GiB for networks like those of the course
-
 STEPS_AT_ONCE = 8  # at most so many of a search for single images; between them it can be interrupted
 
 
@@ -49,6 +47,7 @@ def find_image_noise(
     max_steps: int = 100,
     step_size: float | None = None,
     batch_size: int = 256,
+    after_step: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find noise for single images: for each its own, until the network gives the target class the wanted score.
 
@@ -64,6 +63,7 @@ def find_image_noise(
         max_steps: at most so many steps for an image; with fewer its score was reached.
         step_size: in pixel units; a fifth of the limit when left out.
         batch_size: so many images are searched at once, fewer of large ones.
+        after_step: called with the noise as it is after each step, which takes longer.
 
     Returns:
         noise, float32, shape (N, H, W, C), and the number of steps that each image took, int64, shape (N,).
@@ -76,52 +76,17 @@ def find_image_noise(
 
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #11 (2016). Explained in notebook 03.
     """
-    return _find_for_images(
-        network, images, target_classes, noise_limit, score, max_steps, step_size, batch_size, None
-    )
-
-
-def image_noise_by_steps(
-    network: keras.Model, image: np.ndarray, target_class: int, noise_limit: float = 0.35, max_steps: int = 25
-) -> np.ndarray:
-    """Find noise for one image as `find_image_noise` does, and keep what it is after every step.
-
-    Args:
-        network, noise_limit, max_steps: as in `find_image_noise`.
-        image: float32, shape (H, W, C), pixels in [0, 1].
-        target_class: the class that it is to be taken for.
-
-    Returns:
-        float32, shape (steps + 1, H, W, C), from nothing to the noise that reaches a score of 0.99, if it does.
-
-    Raises:
-        TypeError, ValueError: as `find_image_noise`.
-
-    Explained in notebook 03.
-    """
-    check_built(network)
-    only = as_array(image, "image")[np.newaxis]
-    kept: list[np.ndarray] = []
-    _find_for_images(network, only, target_class, noise_limit, 0.99, max_steps, None, 1, kept)
-    return np.concatenate([np.zeros_like(only), *kept])
-
-
-def _find_for_images(
-    network: keras.Model, images: np.ndarray, target_classes: int | np.ndarray, noise_limit: float,
-    score: float, max_steps: int, step_size: float | None, batch_size: int, kept: list[np.ndarray] | None,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Search as `find_image_noise` says; `kept`, where there is one, takes the noise after every step."""
     images = check_images(images, network)
     classes = check_network(network, images)
     noise_limit = check_noise_limit(noise_limit)
     if np.ndim(as_array(target_classes, "target_classes")) == 0:
         target_classes = np.full(len(images), check_target_class(target_classes, classes))
     targets = check_labels(target_classes, images, classes, name="target_classes")
-    score = check_number(score, "score", 0, 1, "()")
+    score, _ = check_number(score, "score", 0, 1, "()"), check_callback(after_step, "after_step")
     step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, 1, "(]")
     max_steps, batch_size = check_count(max_steps, "max_steps"), check_count(batch_size, "batch_size")
     batch_size = min(batch_size, max(1, 2 * VALUES_AT_ONCE // images[0].size))
-    at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size)) if kept is None else 1
+    at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size)) if after_step is None else 1
     search = compiled(network, _image_search)
     settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
     noise, taken = np.zeros_like(images), np.zeros(len(images), np.int64)
@@ -131,8 +96,8 @@ def _find_for_images(
             steps = min(at_once, max_steps - done)
             noise[part], took = search(images[part], targets[part], noise[part], *settings, tf.constant(steps))
             taken[part] += took
-            if kept is not None and np.any(took):
-                kept.append(noise.copy())
+            if after_step and np.any(took):
+                after_step(noise.copy())
             if np.max(took) < steps:
                 break
     if not np.isfinite(noise).all():
@@ -178,9 +143,9 @@ def find_universal_noise(
     steps: int = 20,
     batch_size: int = 16,
     restarts: int = 1,
-    chunk: int | None = None,
     start: np.ndarray | None = None,
     seed: int | None = None,
+    after_step: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """Find noise that works on all images at once: one for each target class, all of them in the same steps.
 
@@ -202,10 +167,10 @@ def find_universal_noise(
         batch_size: images a step; the gradient is evaluated steps · batch_size times for each target.
         restarts: with 2 or more, each search is made so many times from random starts. Of those for a target class
             the best is returned; without targets, all of them.
-        chunk: at most so many searches at once; when left out, what fits into about 1 GiB for the course's network.
         start: float32, shape (H, W, C) or (targets, H, W, C), where to start; zeros when left out.
         seed: for the draw of the images and the random starts. When left out, Python's `random` gives one, which
             `start_notebook` has set.
+        after_step: called with the noise, (searches, H, W, C), as it is after each step, which takes longer.
 
     Returns:
         float32, shape (targets, H, W, C). Without targets (restarts, H, W, C).
@@ -219,79 +184,33 @@ def find_universal_noise(
     Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
     M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
     """
-    return _find_universal(
-        network, images, target_classes, noise_limit, noise_l2_weight, steps, batch_size, restarts, chunk, start,
-        seed, None,
-    )  # fmt: skip
-
-
-def universal_noise_by_steps(
-    network: keras.Model,
-    images: np.ndarray,
-    target_class: int | None,
-    noise_limit: float = 0.35,
-    noise_l2_weight: float = 0.0,
-    steps: int = 20,
-    batch_size: int = 16,
-    seed: int | None = None,
-) -> np.ndarray:
-    """Find one noise for all images as `find_universal_noise` does, and keep what it is after every step.
-
-    Args:
-        network, images, noise_limit, noise_l2_weight, steps, batch_size, seed: as in `find_universal_noise`.
-        target_class: the class that the noise is to lead to; None for away from what the network sees.
-
-    Returns:
-        float32, shape (steps + 1, H, W, C), from nothing to what `find_universal_noise` returns.
-
-    Raises:
-        TypeError, ValueError: as `find_universal_noise`.
-
-    Explained in notebook 04.
-    """
-    if np.ndim(as_array(target_class, "target_class")):
-        raise TypeError(f"target_class must be one class or None, got {in_short(target_class)}")
-    kept: list[np.ndarray] = []
-    settings = (noise_limit, noise_l2_weight, steps, batch_size, 1, None, None, seed)
-    noise = _find_universal(network, images, target_class, *settings, kept)
-    return np.concatenate([np.zeros_like(noise), *kept])
-
-
-def _find_universal(
-    network: keras.Model, images: np.ndarray, target_classes: int | Sequence[int] | np.ndarray | None,
-    noise_limit: float, noise_l2_weight: float, steps: int, batch_size: int, restarts: int, chunk: int | None,
-    start: np.ndarray | None, seed: int | None, kept: list[np.ndarray] | None,
-) -> np.ndarray:  # fmt: skip
-    """Search as `find_universal_noise` says; `kept`, where there is one, takes the noise after every step."""
     images = check_stored_images(images, network)
     targets = _targets(target_classes, check_network(network, images), len(images))
     noise_limit = check_noise_limit(noise_limit)
     noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
     steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
     check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
-    restarts, chunk = (
-        check_count(restarts, "restarts", 1, 1_000),
-        None if chunk is None else check_count(chunk, "chunk"),
-    )
+    restarts, _ = check_count(restarts, "restarts", 1, 1_000), check_callback(after_step, "after_step")
     generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
-    drawn = generator.integers(len(images), size=(steps, batch_size))
+    batch_indices = generator.integers(len(images), size=(steps, batch_size))
     noise = _starts(start, restarts, len(targets), images.shape[1:], noise_limit, generator)
-    wanted = np.tile(targets, restarts)
+    all_targets = np.tile(targets, restarts)
     step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
     function = compiled(
         network, _universal_search, tuple(images.shape[1:]), images.dtype.name, target_classes is not None
     )
-    chunk = chunk or max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
+    at_once = max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
     with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
-        search = _Search(function, images, noise_limit, noise_l2_weight, chunk, progress, kept)
+        search = _Search(function, images, noise_limit, noise_l2_weight, at_once, progress, after_step)
         starts = noise
-        noise, losses = search(starts, wanted, drawn, step_sizes)
+        noise, losses = search(starts, all_targets, batch_indices, step_sizes)
         if losses.min() > 0 and np.array_equal(noise, starts):
             raise NoGradientError
         if restarts > 1 and target_classes is not None:
             # Steps of size zero on fresh images: their losses tell which restart was the best for each target.
             fresh = generator.integers(len(images), size=(1 + 256 // batch_size, batch_size))
-            _, losses = search(noise, wanted, fresh, np.zeros(len(fresh), np.float32))
+            look = replace(search, after_step=None)
+            _, losses = look(noise, all_targets, fresh, np.zeros(len(fresh), np.float32))
             best = losses.reshape(restarts, -1).argmin(axis=0)
             noise = noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(targets))]
     if not np.isfinite(noise).all():
@@ -303,15 +222,15 @@ def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: i
     """Return the target classes as int64, shape (targets,); a single -1, which nothing reads, stands for None."""
     if target_classes is None:
         return np.array([-1])
-    wanted = np.atleast_1d(as_array(target_classes, "target_classes"))
-    if wanted.size == 0:
+    targets = np.atleast_1d(as_array(target_classes, "target_classes"))
+    if targets.size == 0:
         raise ValueError("target_classes is empty: at least one class is needed, or None")
-    if wanted.ndim > 1 or wanted.size == images > classes:
+    if targets.ndim > 1 or targets.size == images > classes:
         raise ValueError(
-            f"target_classes must be some of the {classes} classes, got the shape {wanted.shape}: are these labels? "
+            f"target_classes must be some of the {classes} classes, got the shape {targets.shape}: are these labels? "
             "The search needs none"
         )
-    return np.array([check_target_class(target, classes) for target in wanted], np.int64)
+    return np.array([check_target_class(target, classes) for target in targets], np.int64)
 
 
 def _starts(
@@ -342,38 +261,40 @@ class _Search:
     images: np.ndarray
     noise_limit: float
     l2_weight: float
-    chunk: int
+    at_once: int
     progress: tqdm
-    kept: list[np.ndarray] | None
+    after_step: Callable[[np.ndarray], None] | None
 
     def __call__(
-        self, noise: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, step_sizes: np.ndarray
+        self, noise: np.ndarray, all_targets: np.ndarray, batch_indices: np.ndarray, step_sizes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make all steps, one chunk of the noises after the other; return the noises and their summed losses."""
-        parts = [slice(first, first + self.chunk) for first in range(0, len(noise), self.chunk)]
-        done = [self._chunk(noise[part], wanted[part], drawn, step_sizes) for part in parts]
+        parts = [slice(first, first + self.at_once) for first in range(0, len(noise), self.at_once)]
+        done = [self._chunk(noise[part], all_targets[part], batch_indices, step_sizes) for part in parts]
         found, losses = zip(*done, strict=True)
         return np.concatenate(found), np.concatenate(losses)
 
     def _chunk(
-        self, noise: np.ndarray, wanted: np.ndarray, drawn: np.ndarray, step_sizes: np.ndarray
+        self, noise: np.ndarray, all_targets: np.ndarray, batch_indices: np.ndarray, step_sizes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Make all steps in a few calls, with room between them for progress and interruption."""
         velocity, losses = np.zeros_like(noise), np.zeros(len(noise), np.float32)
-        at_once = max(1, 4 * VALUES_AT_ONCE // (noise.size * drawn.shape[1])) if self.kept is None else 1
-        for first in range(0, len(drawn), at_once):
+        at_once = (
+            max(1, 4 * VALUES_AT_ONCE // (noise.size * batch_indices.shape[1])) if self.after_step is None else 1
+        )
+        for first in range(0, len(batch_indices), at_once):
             part = slice(first, first + at_once)
-            batches = self.images[drawn[part].ravel()]
+            batches = self.images[batch_indices[part].ravel()]
             if batches.dtype == np.float32:
                 check_images(batches)
-            batches = batches.reshape(*drawn[part].shape, *batches.shape[1:])
+            batches = batches.reshape(*batch_indices[part].shape, *batches.shape[1:])
             noise, velocity, loss = self.function(
-                noise, velocity, batches, wanted, step_sizes[part], self.noise_limit, self.l2_weight
+                noise, velocity, batches, all_targets, step_sizes[part], self.noise_limit, self.l2_weight
             )
             losses += loss
-            if self.kept is not None:
-                self.kept.append(np.asarray(noise))
-            self.progress.update(len(wanted) * len(step_sizes[part]))
+            if self.after_step:
+                self.after_step(np.asarray(noise))
+            self.progress.update(len(all_targets) * len(step_sizes[part]))
         return np.asarray(noise), np.asarray(losses)
 
 
@@ -384,10 +305,10 @@ def _universal_search(
     noise_type = tf.TensorSpec((None, *image_shape), tf.float32)
     batches_type = tf.TensorSpec((None, None, *image_shape), dtype)
     vector, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)
-    wanted_type = tf.TensorSpec((None,), tf.int64)
+    targets_type = tf.TensorSpec((None,), tf.int64)
 
-    @tf.function(input_signature=[noise_type, noise_type, batches_type, wanted_type, vector, number, number])
-    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):  # type: ignore[no-untyped-def]
+    @tf.function(input_signature=[noise_type, noise_type, batches_type, targets_type, vector, number, number])
+    def search(noise, velocity, batches, all_targets, step_sizes, noise_limit, l2_weight):  # type: ignore[no-untyped-def]
         count = tf.shape(noise)[0]
         losses = tf.zeros((count,))
         for step in tf.range(tf.shape(step_sizes)[0]):
@@ -396,7 +317,7 @@ def _universal_search(
             with quick_pooling():
                 logits = logits_of(network, noisy)
             if targeted:
-                labels = tf.repeat(wanted, tf.shape(batch)[0])
+                labels = tf.repeat(all_targets, tf.shape(batch)[0])
                 loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             else:
                 labels = tf.tile(tf.argmax(logits_of(network, batch), axis=1), [count])

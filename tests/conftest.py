@@ -79,7 +79,7 @@ def stripes():
 
 @pytest.fixture(scope="session")
 def digits():
-    """The stand-in digits at 14 × 14, as a data set: 1,097 / 200 / 500 images."""
+    """The fallback digits at 14 × 14, as a data set: 1,097 / 200 / 500 images."""
     full = _stand_in_for_mnist("a test asks for it")
     parts = [
         Split(split.images[:, ::2, ::2].copy(), split.labels.copy())
@@ -101,6 +101,6 @@ def plain_network(digits):
 @pytest.fixture(scope="session")
 def immune_network(digits, plain_network):
     """The same, trained on each image's worst noise up to 0.2."""
-    return course_utils.train_on_worst_noise(
+    return course_utils.adversarial_training(
         plain_network, digits.train.images, digits.train.labels, 0.2, steps=600, peak_learning_rate=2e-3
     )

@@ -1,8 +1,5 @@
-"""The long experiments that `make results` runs: each is one function of the seed, as the notebooks show it."""
+"""The long experiments, one function for each results/NAME.json that `make results` writes."""
 
-import ast
-import functools
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,55 +7,46 @@ from functools import partial
 from typing import Any
 
 from course_utils import (
+    AttackReport,
     Dataset,
-    TwoTierNetwork,
     add_noise,
-    attacks,
+    adversarial_training,
+    cached_network,
     certifiable_network,
-    certificates,
     certified_accuracy,
-    cifar_network,
-    colour,
+    certified_training,
     convolutional_network,
-    course_network,
     evaluate_noise,
-    evaluation,
     find_universal_noise,
-    gradients,
-    imagenet,
-    immunise,
+    image_gradient,
+    imagenet_network,
     immunise_in_turn,
     immunise_interleaved,
-    immunity,
-    kept_network,
     load_cifar10,
     load_imagenet_samples,
     load_mnist,
-    noise,
+    prepend_contrast,
     reattack,
-    scoreboard,
-    search,
-    train_certified,
-    train_on_worst_noise,
-    trained_cifar_network,
-    training,
-    with_contrast,
+    train_cifar_network,
+    train_course_network,
+    two_tier_network,
 )
 from course_utils.evaluation import classes_seen
-from course_utils.networks import InTrainingOnly, copy_of
-from course_utils.photographs import imagenet_classes
-from course_utils.results import keep_finished_network
+from course_utils.exercises import scoreboard
+from course_utils.immunity import AdversarialTraining, Training, fit
+from course_utils.models import copy_network
+from course_utils.photos import CIFAR_LIMIT, imagenet_classes, train_immune_cifar_network
 
 import keras
 import numpy as np
 import tensorflow as tf
+from measurements import keep_pretrained_network
 
-NETWORKS = (convolutional_network, course_network, copy_of, TwoTierNetwork)
-LIBRARY = (*NETWORKS, noise, evaluation, gradients, search, attacks, immunity)
 Run = Callable[[int], dict[str, Any]]
 MNIST = load_mnist()
 LIMIT = 0.35
-IMAGE_GRADIENT = tf.function(gradients.image_gradient)
+IMAGE_GRADIENT = tf.function(image_gradient)
+keeps_networks = True  # not where numbers are only checked
 
 
 @dataclass(frozen=True)
@@ -68,61 +56,32 @@ class Experiment:
     Attributes:
         run: takes a seed and returns the numbers.
         what: in words.
-        made_by: where it stands, and for a function the code in which its arguments can be read.
         seeds: how many, from 0.
-        source: of all that its numbers depend on.
         data: what it speaks of.
     """
 
-    run: Callable[[int], dict[str, Any]]
+    run: Run
     what: str
-    made_by: dict[str, Any]
     seeds: int
-    source: Callable[[], str]
     data: Callable[[], Dataset]
 
 
 EXPERIMENTS: dict[str, Experiment] = {}
 
 
-def experiment(*parts: Any, seeds: int = 5, data: Callable[[], Dataset] = load_mnist) -> Callable[[Run], Run]:
-    """Enter a function under its own name, with the parts of the library that it depends on besides LIBRARY."""
+def experiment(seeds: int = 5, data: Callable[[], Dataset] = load_mnist) -> Callable[[Run], Run]:
+    """Enter a function under its own name."""
 
     def enter(run: Run) -> Run:
-        what = (run.__doc__ or "").splitlines()[0]
-        source = partial(source_of, *LIBRARY, accuracies, attacked, trained, numbers_of, *parts, run)
-        made_by = {"function": f"tools/experiments.py: {run.__name__}", "code": code_of(run)}
-        EXPERIMENTS[run.__name__] = Experiment(run, what, made_by, seeds, source, data)
+        EXPERIMENTS[run.__name__] = Experiment(run, (run.__doc__ or "").splitlines()[0], seeds, data)
         return run
 
     return enter
 
 
-def code_of(run: Run) -> list[str]:
-    """Return the lines of a function, without its head and its docstring."""
-    (function,) = ast.parse(inspect.getsource(run)).body
-    assert isinstance(function, ast.FunctionDef)
-    return [line for node in function.body[1:] for line in ast.unparse(node).splitlines()]
-
-
-def source_of(*parts: Any) -> str:
-    """Return the code of modules, classes and functions in a form that neither comments nor docstrings change."""
-    return "".join(without_docstrings(inspect.getsource(part)) for part in parts)
-
-
-@functools.cache
-def without_docstrings(source: str) -> str:
-    """Return the tree of a source without its docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
-
-
 def attacked(network: keras.Model, seed: int, limit: float = LIMIT, full_on: Sequence[int] = (0,)) -> dict[str, Any]:
     """Attack, helped by noise from another plain network: quickly with every seed, and with some in full."""
-    other = kept_network(course_network, MNIST, seed + 1)
+    other = cached_network(train_course_network, MNIST, seed + 1)
     numbers: dict[str, Any] = {"clean_accuracy": accuracies(network, np.zeros((1, 28, 28, 1), np.float32))[0]}
     for strength in ("quick", "full") if seed in full_on else ("quick",):
         report = reattack(network, MNIST, limit, strength=strength, other_network=other, seed=seed)
@@ -131,10 +90,10 @@ def attacked(network: keras.Model, seed: int, limit: float = LIMIT, full_on: Seq
     return numbers
 
 
-def numbers_of(report: attacks.AttackReport) -> dict[str, Any]:
+def numbers_of(report: AttackReport) -> dict[str, Any]:
     """Return the numbers of a report, and whether they can be believed."""
     numbers = {name: value for name, value in vars(report).items() if name != "all_noise"}
-    return {**numbers, "believable": report.believable}
+    return {**numbers, "trustworthy": report.trustworthy}
 
 
 def trained(
@@ -147,8 +106,8 @@ def trained(
     start = time.perf_counter()
     network = train()
     seconds = time.perf_counter() - start
-    if name and seed == 0:
-        keep_finished_network(network, name)
+    if name and seed == 0 and keeps_networks:
+        keep_pretrained_network(network, name)
     return {"training_seconds": round(seconds, 1), **measure(network, seed)}
 
 
@@ -172,7 +131,7 @@ def in_turn(seed: int, rounds: int) -> dict[str, Any]:
         seconds_of_watching += time.perf_counter() - start
 
     name = f"in_turn_{rounds}"
-    plain = kept_network(course_network, MNIST, seed)
+    plain = cached_network(train_course_network, MNIST, seed)
     numbers = trained(
         name,
         seed,
@@ -187,7 +146,7 @@ def in_turn(seed: int, rounds: int) -> dict[str, Any]:
 @experiment()
 def plain(seed: int) -> dict[str, Any]:
     """The course's network, without any immunity; and the success of noise for each class."""
-    network, test = kept_network(course_network, MNIST, seed), MNIST.test
+    network, test = cached_network(train_course_network, MNIST, seed), MNIST.test
     found = find_universal_noise(network, MNIST.train.images, range(10), LIMIT, seed=seed)
     reports = [
         evaluate_noise(network, test.images, test.labels, noise, target, LIMIT) for target, noise in enumerate(found)
@@ -195,21 +154,21 @@ def plain(seed: int) -> dict[str, Any]:
     return {"success": [round(report.success_rate or 0.0, 4) for report in reports], **attacked(network, seed)}
 
 
-@experiment(training)
+@experiment()
 def without_noise(seed: int) -> dict[str, Any]:
     """Trained as long as `worst_noise`, but on clean images only: what clean accuracy is there to lose?"""
-    on_clean_images = training.Training(convolutional_network(), LIMIT)
+    on_clean_images = Training(convolutional_network(), LIMIT)
     images, labels = MNIST.train.images, MNIST.train.labels
-    return trained(None, seed, lambda: training.fit(on_clean_images, images, labels, 3_000, seed, 4e-3))
+    return trained(None, seed, lambda: fit(on_clean_images, images, labels, 3_000, seed, 4e-3))
 
 
-@experiment(in_turn)
+@experiment()
 def in_turn_once(seed: int) -> dict[str, Any]:
     """Tutorial #12: all ten classes, one round each."""
     return in_turn(seed, rounds=1)
 
 
-@experiment(in_turn)
+@experiment()
 def in_turn_twice(seed: int) -> dict[str, Any]:
     """Tutorial #12: all ten classes, two rounds running for each."""
     return in_turn(seed, rounds=2)
@@ -221,10 +180,12 @@ def one_target_each(seed: int) -> dict[str, Any]:
 
     A wide sweep, with one seed.
     """
-    plain = kept_network(course_network, MNIST, seed)
+    plain = cached_network(train_course_network, MNIST, seed)
     table = []
     for target in range(10):
-        network = immunise(plain, MNIST.train.images, MNIST.train.labels, target, LIMIT, rounds=2, seed=seed)
+        network = immunise_in_turn(
+            plain, MNIST.train.images, MNIST.train.labels, [target], LIMIT, rounds=2, seed=seed
+        )
         fresh = find_universal_noise(
             network, MNIST.train.images, range(10), LIMIT, steps=60, batch_size=32, seed=seed
         )
@@ -234,7 +195,7 @@ def one_target_each(seed: int) -> dict[str, Any]:
 
 def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model:
     """Train on images of which every other one carries noise for the target, as notebook 06 does."""
-    network = copy_of(plain)
+    network = copy_network(plain)
     (noise,) = find_universal_noise(plain, MNIST.train.images, target, LIMIT, seed=seed)
     chosen = np.random.default_rng(seed).integers(len(MNIST.train), size=100 * 64)
     images = MNIST.train.images[chosen]
@@ -244,19 +205,19 @@ def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model
     return network
 
 
-@experiment(immunised_on_half)
+@experiment()
 def two_tiers(seed: int) -> dict[str, Any]:
     """The tutorial's second idea: eleven networks. Attacked quickly only, since each step runs all of them."""
-    plain = kept_network(course_network, MNIST, seed)
+    plain = cached_network(train_course_network, MNIST, seed)
     return trained(
         None,
         seed,
-        lambda: TwoTierNetwork(plain, [immunised_on_half(plain, target, seed) for target in range(10)]),
+        lambda: two_tier_network(plain, [immunised_on_half(plain, target, seed) for target in range(10)]),
         partial(attacked, full_on=()),
     )
 
 
-@experiment(training)
+@experiment()
 def interleaved(seed: int) -> dict[str, Any]:
     """The tutorial's first idea: ten noises and the weights move together."""
     return trained(
@@ -268,47 +229,47 @@ def interleaved(seed: int) -> dict[str, Any]:
     )
 
 
-@experiment(training)
+@experiment()
 def worst_noise(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, every argument at its default."""
     return trained(
         "worst_noise",
         seed,
-        lambda: train_on_worst_noise(convolutional_network(), MNIST.train.images, MNIST.train.labels, seed=seed),
+        lambda: adversarial_training(convolutional_network(), MNIST.train.images, MNIST.train.labels, seed=seed),
         partial(attacked, full_on=range(5)),
     )
 
 
-@experiment(training)
+@experiment()
 def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, in three small steps."""
     return trained(
         "worst_noise_small_steps",
         seed,
-        lambda: train_on_worst_noise(
-            convolutional_network(), MNIST.train.images, MNIST.train.labels, small_steps=3, seed=seed
+        lambda: adversarial_training(
+            convolutional_network(), MNIST.train.images, MNIST.train.labels, attack_steps=3, seed=seed
         ),
     )
 
 
-@experiment(with_contrast)
+@experiment()
 def contrast(seed: int) -> dict[str, Any]:
     """High contrast before the course's network, and no training at all."""
-    return attacked(with_contrast(kept_network(course_network, MNIST, seed)), seed)
+    return attacked(prepend_contrast(cached_network(train_course_network, MNIST, seed)), seed)
 
 
-class OneStepFromZero(training.Training):
+class OneStepFromZero(Training):
     """What not to do: one step for the noise, always from zero. As in notebook 06."""
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Add one step of noise to the batch, and train on the noisy images."""
         images, labels = data
         grown = tf.cast(self.optimizer.iterations, tf.float32) / 800
-        noise = grown * self.noise_limit * tf.sign(gradients.image_gradient(self.network, images, labels))
+        noise = grown * self.noise_limit * tf.sign(image_gradient(self.network, images, labels))
         return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
 
 
-def curve_of(model: training.Training, seed: int, part: int = 40 * 64) -> list[dict[str, float]]:
+def curve_of(model: Training, seed: int, part: int = 40 * 64) -> list[dict[str, float]]:
     """Train while the limit grows: accuracy under one step of noise from zero, and under ten small ones."""
     keras.utils.set_random_seed(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -334,13 +295,13 @@ def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 
     return round(float(np.mean(classes_seen(network, add_noise(images, noise)) == labels)), 4)
 
 
-@experiment(training, OneStepFromZero, curve_of, accuracy_after)
+@experiment()
 def one_step(seed: int) -> dict[str, Any]:
     """Trained on one step of noise that starts from zero, and on two from a random start, as `worst_noise`."""
     curve = curve_of(OneStepFromZero(convolutional_network(), LIMIT), seed)
     return {
         "curve": curve,
-        "two_steps": curve_of(immunity._OnWorstNoise(convolutional_network(), LIMIT, 2, 0.0, 800), seed),
+        "two_steps": curve_of(AdversarialTraining(convolutional_network(), LIMIT, 2, 0.0, 800), seed),
     }
 
 
@@ -363,48 +324,48 @@ def certified(
     return trained(
         name,
         seed,
-        lambda: train_certified(network or certifiable_network(), images, labels, trained_at, seed=seed),
+        lambda: certified_training(network or certifiable_network(), images, labels, trained_at, seed=seed),
         measure,
     )
 
 
-@experiment(certified, training, certificates, certifiable_network)
+@experiment()
 def certified_1(seed: int) -> dict[str, Any]:
     """For a proof at 0.1."""
     return certified("certified_1", seed, 0.1, 0.2)
 
 
-@experiment(certified, training, certificates, certifiable_network)
+@experiment()
 def certified_2(seed: int) -> dict[str, Any]:
     """For a proof at 0.2."""
     return certified("certified_2", seed, 0.2, 0.28)
 
 
-@experiment(certified, training, certificates, certifiable_network)
+@experiment()
 def certified_3(seed: int) -> dict[str, Any]:
     """For a proof at 0.3."""
     return certified("certified_3", seed, 0.3, 0.36)
 
 
-@experiment(certified, training, certificates, certifiable_network, with_contrast)
+@experiment()
 def certified_3_contrast(seed: int) -> dict[str, Any]:
     """For a proof at 0.3, behind high contrast."""
-    return certified("certified_3_contrast", seed, 0.3, 0.37, with_contrast(certifiable_network()))
+    return certified("certified_3_contrast", seed, 0.3, 0.37, prepend_contrast(certifiable_network()))
 
 
-@experiment(training)
+@experiment()
 def small_budget(seed: int) -> dict[str, Any]:
     """The course's ways with the budget of exercise 5: the first rows of its scoreboard."""
     images, labels, steps = MNIST.train.images, MNIST.train.labels, scoreboard.BATCHES
     ways = {
-        "without noise": lambda network: training.fit(training.Training(network, LIMIT), images, labels, steps, seed),
+        "without noise": lambda network: fit(Training(network, LIMIT), images, labels, steps, seed),
         "interleaved": lambda network: immunise_interleaved(network, images, labels, steps=steps, seed=seed),
-        "worst noise, 1 step": lambda network: train_on_worst_noise(
-            network, images, labels, small_steps=1, steps=steps, seed=seed
+        "worst noise, 1 step": lambda network: adversarial_training(
+            network, images, labels, attack_steps=1, steps=steps, seed=seed
         ),
-        "worst noise, 2 steps": lambda network: train_on_worst_noise(network, images, labels, steps=steps, seed=seed),
-        "worst noise, 3 steps": lambda network: train_on_worst_noise(
-            network, images, labels, small_steps=3, steps=steps, seed=seed
+        "worst noise, 2 steps": lambda network: adversarial_training(network, images, labels, steps=steps, seed=seed),
+        "worst noise, 3 steps": lambda network: adversarial_training(
+            network, images, labels, attack_steps=3, steps=steps, seed=seed
         ),
     }
     rows = {}
@@ -418,7 +379,7 @@ def small_budget(seed: int) -> dict[str, Any]:
 def attacked_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
     """Attack a network for CIFAR-10 at 8 of 255, and search noise for all classes at three limits."""
     cifar, levels = load_cifar10(), (4, 8, 16)
-    report = reattack(network, cifar, colour.LIMIT, seed=seed)
+    report = reattack(network, cifar, CIFAR_LIMIT, seed=seed)
     print(report)
     success = {}
     for limit in levels:
@@ -431,31 +392,20 @@ def attacked_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
     return {"quick": numbers_of(report), "success": success}
 
 
-@experiment(attacked_in_colour, InTrainingOnly, cifar_network, trained_cifar_network, seeds=3, data=load_cifar10)
+@experiment(seeds=3, data=load_cifar10)
 def cifar(seed: int) -> dict[str, Any]:
     """The network for CIFAR-10, as it is trained without any noise."""
-    network = kept_network(trained_cifar_network, load_cifar10(), seed)  # `cifar_immune` begins with it
-    if seed == 0:
-        keep_finished_network(network, "cifar")
+    network = cached_network(train_cifar_network, load_cifar10(), seed)  # `cifar_immune` begins with it
+    if seed == 0 and keeps_networks:
+        keep_pretrained_network(network, "cifar")
     return attacked_in_colour(network, seed)
 
 
-@experiment(
-    attacked_in_colour,
-    InTrainingOnly,
-    cifar_network,
-    trained_cifar_network,
-    training,
-    colour,
-    seeds=3,
-    data=load_cifar10,
-)
+@experiment(seeds=3, data=load_cifar10)
 def cifar_immune(seed: int) -> dict[str, Any]:
     """The same, trained further on each image's worst noise."""
-    kept_network(trained_cifar_network, load_cifar10(), seed)  # so that its training is not counted twice
-    return trained(
-        "cifar_immune", seed, lambda: colour.immune_cifar_network(load_cifar10(), seed), attacked_in_colour
-    )
+    cached_network(train_cifar_network, load_cifar10(), seed)  # so that its training is not counted twice
+    return trained("cifar_immune", seed, lambda: train_immune_cifar_network(load_cifar10(), seed), attacked_in_colour)
 
 
 SOME_CLASSES = ("brain coral", "pineapple", "honeycomb", "teapot", "goldfish", "school bus")
@@ -484,10 +434,10 @@ def search_on_photographs(
 def searches_on_photographs(seed: int) -> tuple[Callable[..., dict[str, Any]], int]:
     """Return the search on photographs with MobileNetV2, and how many photographs there are to search on."""
     samples = load_imagenet_samples()
-    return partial(search_on_photographs, samples, imagenet.imagenet_network(), seed=seed), len(samples.train)
+    return partial(search_on_photographs, samples, imagenet_network(), seed=seed), len(samples.train)
 
 
-@experiment(imagenet, searches_on_photographs, search_on_photographs, seeds=3, data=load_imagenet_samples)
+@experiment(seeds=3, data=load_imagenet_samples)
 def imagenet_noise(seed: int) -> dict[str, Any]:
     """Noise for MobileNetV2: away from the answer, and towards a brain coral.
 
@@ -502,7 +452,7 @@ def imagenet_noise(seed: int) -> dict[str, Any]:
     }
 
 
-@experiment(imagenet, searches_on_photographs, search_on_photographs, seeds=1, data=load_imagenet_samples)
+@experiment(seeds=1, data=load_imagenet_samples)
 def imagenet_sweep(seed: int) -> dict[str, Any]:
     """Noise for MobileNetV2 towards single classes, and from fewer photographs: a wide sweep, with one seed."""
     search, everything = searches_on_photographs(seed)

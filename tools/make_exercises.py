@@ -1,4 +1,4 @@
-"""Make the exercises from their solutions: without the cells tagged "solution", and without outputs.
+"""Make the exercises from their solutions: without the cells tagged "solution" or "hint", and without outputs.
 
     make exercises
 
@@ -25,7 +25,7 @@ EXERCISES = Path(__file__).parent.parent / "exercises"
 def made_from(solution: Path) -> NotebookNode:
     """Return the exercise that belongs to a solution."""
     notebook = nbformat.read(solution, as_version=4)
-    for preprocessor in (TagRemovePreprocessor(remove_cell_tags={"solution"}), ClearOutputPreprocessor()):
+    for preprocessor in (TagRemovePreprocessor(remove_cell_tags={"solution", "hint"}), ClearOutputPreprocessor()):
         notebook, _ = preprocessor.preprocess(notebook, {})
     for cell in notebook.cells:
         cell.source = cell.source.replace("](../../", "](../")  # an exercise lies one folder higher
@@ -53,7 +53,7 @@ def main(folder: Path = EXERCISES) -> list[str]:
         if path.exists() and worked_in(path):
             left.append(path.name)
         else:
-            new = path.with_suffix(".new")  # `course_utils.stored.replacing` would import TensorFlow
+            new = path.with_suffix(".new")  # `course_utils.notebook.replacing` would import TensorFlow
             new.write_text(nbformat.writes(made_from(solution)) + "\n", encoding="utf-8", newline="\n")
             os.replace(new, path)
     return left

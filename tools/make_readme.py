@@ -7,10 +7,11 @@ import argparse
 import hashlib
 import json
 import re
+import sys
 from pathlib import Path
 
 import course_utils
-from course_utils.stored import band, replacing
+from course_utils.notebook import replacing
 
 import matplotlib
 
@@ -27,10 +28,10 @@ METHODS = {
     "plain, 1,000 steps, as in tutorial #12": "plain",
     "tutorial #12's rounds, ten targets in turn, twice each": "in_turn_twice",
     "its first idea: ten noises at once, `immunise_interleaved`": "interleaved",
-    "its second idea: eleven networks, `TwoTierNetwork`": "two_tiers",
-    "**each image its own worst noise, `train_on_worst_noise`**": "worst_noise",
+    "its second idea: eleven networks, `two_tier_network`": "two_tiers",
+    "**each image its own worst noise, `adversarial_training`**": "worst_noise",
     "the same, three small steps instead of two": "worst_noise_small_steps",
-    "high contrast before the plain network, nothing trained, `with_contrast`": "contrast",
+    "high contrast before the plain network, nothing trained, `prepend_contrast`": "contrast",
 }
 SHORT = {
     "plain": "plain",
@@ -51,7 +52,7 @@ PROOFS = {
 def draw_noise_at_work() -> None:
     """Draw digits, one noise, and what the network makes of the two."""
     mnist = course_utils.load_mnist()
-    network = course_utils.kept_network(course_utils.course_network, mnist, seed=0)
+    network = course_utils.cached_network(course_utils.train_course_network, mnist, seed=0)
     (noise,) = course_utils.find_universal_noise(network, mnist.train.images, 3, seed=0)
     images = mnist.test.images[:SHOWN]
     noisy = course_utils.add_noise(images, noise)
@@ -89,9 +90,9 @@ def draw_search_time(growth: dict[str, dict[str, float]]) -> None:
 
 def immunity_numbers() -> dict[str, dict[str, list[float]]]:
     """Return what each seed gave for each method, under the quick attack."""
-    kinds = {"universal": "quick/worst_accuracy", "single images": "quick/single_image_accuracy"}
+    kinds = {"universal": "worst_accuracy", "single images": "single_image_accuracy"}
     return {
-        words: {kind: course_utils.spread(f"{name}/{way}") for kind, way in kinds.items()}
+        words: {kind: course_utils.values_by_seed(name, "quick", way) for kind, way in kinds.items()}
         for name, words in SHORT.items()
     }
 
@@ -131,7 +132,8 @@ def immunity_table() -> str:
         report = result.get("full") or result["quick"]
         report = report | {"clean_accuracy": result["clean_accuracy"]}  # of the whole test set
         shares = " | ".join(f"{report[column]:.1%}" for column in columns)
-        rows.append(f"| {method} | {shares} | {band(course_utils.spread(f'{name}/quick/worst_accuracy'))} |")
+        seeds = course_utils.seed_range(course_utils.values_by_seed(name, "quick", "worst_accuracy"))
+        rows.append(f"| {method} | {shares} | {seeds} |")
     return table(
         "| accuracy at `noise_limit` 0.35 | clean | universal: mean | worst | single images | worst, quick attack |",
         rows,
@@ -147,7 +149,7 @@ def proof_table() -> str:
             result[kind] for kind in ("clean_accuracy", "certified_accuracy", "certified_of_attacked")
         )
         attacked = result["full"]["single_image_accuracy"]
-        seeds = band(course_utils.spread(f"{name}/certified_accuracy")) or "–"
+        seeds = course_utils.seed_range(course_utils.values_by_seed(name, "certified_accuracy")) or "–"
         rows.append(f"| {limit} | {clean:.1%} | **{proven:.1%}** | {seeds} | {bound:.1%} to {attacked:.1%} |")
     return table(
         "| `noise_limit` | clean | proven | other seeds | first 1,000: at least (proven) to at most (attacked) |",
@@ -210,6 +212,8 @@ def with_tables(text: str) -> str:
 
 def main() -> None:
     """Draw the pictures and write the tables."""
+    if course_utils.load_mnist().is_stand_in:
+        sys.exit("The README shows MNIST: put mnist.npz into the folder in COURSE_DATA_DIR first.")
     draw_search_time(course_utils.stored_result("benchmark")["growth"])
     draw_immunity(immunity_numbers())
     with replacing(README) as new:

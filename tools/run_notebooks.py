@@ -21,11 +21,11 @@ from pathlib import Path
 from statistics import mean
 
 from course_utils import load_mnist
-from course_utils.results import SOLUTION, seconds_for_training
-from course_utils.stored import keep_result, machine, replacing, stored_result
+from course_utils.notebook import SOLUTION, replacing, seconds_for_training, stored_result
 
 import nbformat
 from kernels import Client
+from measurements import keep_result, machine, measured_run
 
 WHAT = "How many seconds each notebook took, and beside it the yardstick of the same run."
 LAST_RUN = re.compile(r"\n\n\*Last run\* .*$")
@@ -80,7 +80,7 @@ def main(paths: list[Path]) -> None:
     ratio = yardstick / kept["seconds_for_training"]
     seconds = {name: round(ratio * value, 1) for name, value in kept["seconds"].items()} | seconds
     kept = {"seconds_for_training": round(yardstick, 3), "seconds": dict(sorted(seconds.items()))}
-    keep_result("notebook_times", WHAT, {"function": "tools/run_notebooks.py"}, [{"seed": 0, **machine()}], [kept])
+    keep_result("notebook_times", WHAT, "tools/run_notebooks.py", [measured_run(kept)])
 
 
 if __name__ == "__main__":

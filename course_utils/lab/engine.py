@@ -9,9 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from course_utils.attacks import descent
-from course_utils.certificates import certified_images
-from course_utils.checks import (
+from course_utils._checks import (
     as_array,
     check_built,
     check_count,
@@ -27,10 +25,12 @@ from course_utils.checks import (
     check_target_class,
     in_short,
 )
+from course_utils._gradients import compiled, compiled_logits
+from course_utils.attacks import pgd_steps
+from course_utils.certificates import certified_images
 from course_utils.data import Dataset
 from course_utils.evaluation import ROUNDING, classes_seen
-from course_utils.gradients import compiled, compiled_logits
-from course_utils.search import find_universal_noise, image_noise_by_steps, universal_noise_by_steps
+from course_utils.search import find_image_noise, find_universal_noise
 
 import keras
 import numpy as np
@@ -128,10 +128,12 @@ class Engine:
         self, network: str, target: int | None = None, limit: float = 0.35, l2_weight: float = 0.0, steps: int = 20
     ) -> Answer:
         """Search, and tell `in_100` after every step, with the noises, (steps + 1, H, W, C)."""
-        all_noise = self._searched(universal_noise_by_steps, network, target, limit, l2_weight, steps)
+        all_noise = [np.zeros(self.shape, np.float32)]
+        keep = functools.partial(find_universal_noise, after_step=lambda noise: all_noise.append(noise[0]))
+        self._searched(keep, network, target, limit, l2_weight, steps)
         some, target = self.images[: _at_most(MOVING, self.dataset)], self._target(target)
         counts = [self._counts(network, np.clip(some + noise, 0, 1), target, ()) for noise in all_noise]
-        return {"in_100": [one["in_100"] for one in counts], "images": len(some)}, [all_noise]
+        return {"in_100": [one["in_100"] for one in counts], "images": len(some)}, [np.stack(all_noise)]
 
     def mean(self, target: int, limit: float = 0.35, sign: bool = False) -> Answer:
         """Draw the mean image of a class, less the mean of all, as strong as the limit; or only the sign of that."""
@@ -141,8 +143,9 @@ class Engine:
         if not (labels == target).any():
             raise ValueError(f"there is no image of “{self.dataset.class_names[target]}” to take the mean of")
         means = images[labels == target].mean(axis=0) - images.mean(axis=0)
-        drawn = np.sign(means) * (np.abs(means) > 0.01) if sign else means / max(float(np.abs(means).max()), 1e-9)
-        return {}, [np.float32(limit) * drawn.astype(np.float32)]
+        least = 0.01 * (255 if images.dtype == np.uint8 else 1)
+        pattern = np.sign(means) * (np.abs(means) > least) if sign else means / max(float(np.abs(means).max()), 1e-9)
+        return {}, [np.float32(limit) * pattern.astype(np.float32)]
 
     def scores(
         self, noise: np.ndarray, image: np.ndarray | None = None, place: int = 0, networks: Sequence[str] = ()
@@ -164,7 +167,9 @@ class Engine:
     def single(self, network: str, place: int, target: int, limit: float = 0.35, most_steps: int = 25) -> Answer:
         """Search noise for one image: the `scores` after every step, and the noises and noisy pixels of all steps."""
         image, target = self._image(place), check_target_class(target, len(self.dataset.class_names), "target")
-        all_noise = image_noise_by_steps(self._network(network), image[0], target, limit, most_steps)
+        steps = [np.zeros_like(image)]
+        find_image_noise(self._network(network), image, target, limit, max_steps=most_steps, after_step=steps.append)
+        all_noise = np.concatenate(steps)
         noisy = np.clip(image + all_noise, 0, 1)
         found = {"scores": self._scores(network, noisy).tolist(), "label": int(self.labels[place])}
         return found, [all_noise, as_bytes(noisy)]
@@ -241,15 +246,15 @@ class Engine:
         right = classes_seen(model, images) == labels
         proven = certified_images(model, images, labels, limit)
         attack = functools.partial(attacked_images, model, images, labels, limit)
-        standing, noisy = proven.copy(), images.copy()
-        standing[right & ~proven], noisy[right & ~proven] = attack(right & ~proven)  # no attack could fool the others
-        verdicts = np.select([~right, proven, standing], ["misread", "proven", "open"], "fooled")
+        unfooled, noisy = proven.copy(), images.copy()
+        unfooled[right & ~proven], noisy[right & ~proven] = attack(right & ~proven)  # no attack could fool the others
+        verdicts = np.select([~right, proven, unfooled], ["misread", "proven", "open"], "fooled")
         chosen = some_of_each(verdicts)
         easy = chosen[(proven | ~right)[chosen]]
         _, noisy[easy] = attack(easy)
         counts = {name: int(np.sum(verdicts == name)) for name in ("proven", "open", "fooled", "misread")}
         return (
-            {"clean": float(right.mean()), "attacked": float(standing.mean()), "proven": float(proven.mean()),
+            {"clean": float(right.mean()), "attacked": float(unfooled.mean()), "proven": float(proven.mean()),
              "counts": counts, "of": len(images), "verdicts": verdicts[chosen].tolist(),
              "labels": labels[chosen].tolist()},
             [as_bytes(images[chosen]), as_bytes(noisy[chosen])],
@@ -316,9 +321,9 @@ def attacked_images(
     if not len(images):
         return np.zeros(0, bool), images
     limit, steps = tf.constant(float(noise_limit)), tf.constant(20)
-    attack = compiled(network, descent, True)
-    standing, noise = attack(images, labels[which], start.astype(np.float32), limit, steps)
-    return standing.numpy(), np.clip(images + noise.numpy(), 0, 1)
+    attack = compiled(network, pgd_steps, True)
+    unfooled, noise = attack(images, labels[which], start.astype(np.float32), limit, steps)
+    return unfooled.numpy(), np.clip(images + noise.numpy(), 0, 1)
 
 
 def some_of_each(kinds: np.ndarray, count: int = SHOWN) -> np.ndarray:

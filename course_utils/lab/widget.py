@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from course_utils._checks import check_dataset, check_noise_limit, check_target_class, in_short
 from course_utils.certificates import certified_images
-from course_utils.checks import check_dataset, check_noise_limit, check_target_class, in_short
 from course_utils.data import Dataset
 from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes, refused
 from course_utils.lab.still import still

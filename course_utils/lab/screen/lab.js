@@ -1,4 +1,4 @@
-// The noise lab: the frame around its panels. An anywidget calls render; a page of its own may call build.
+// The noise lab: the frame, in which its panels are mounted. An anywidget calls render; a page of its own may call build.
 
 import { element } from "./draw.js";
 import { bytesOf, kernelEngine } from "./engine.js";

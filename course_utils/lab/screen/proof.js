@@ -1,4 +1,4 @@
-// What is clean, attacked and proven, while the limit moves.
+// Panel "proof": what is clean, attacked and proven, while the limit moves.
 
 import { drawImage, element, imageAt } from "./draw.js";
 import { latest } from "./engine.js";

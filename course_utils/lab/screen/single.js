@@ -1,4 +1,4 @@
-// The search for one image: play, scrub, scores.
+// Panel "single": the search for one image. Play, scrub, scores.
 
 import { drawImage, drawNoise, element, imageAt } from "./draw.js";
 import { latest } from "./engine.js";

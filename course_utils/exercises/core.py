@@ -1,0 +1,435 @@
+"""What every question of an exercise does: measure an answer again, give hints one by one, show the solution last.
+
+How the answers of an exercise are measured stands in its own module, hints and solutions in its solved notebook.
+Nothing here raises at the reader.
+"""
+
+import dis
+import functools
+import importlib
+import itertools
+import math
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, SimpleNamespace
+from typing import Any
+
+from course_utils._checks import in_short
+from course_utils.notebook import range_in_words
+
+import nbformat
+import numpy as np
+
+SOLUTIONS = Path(__file__).parent.parent.parent / "exercises" / "solutions"
+HINT = "*Hint.* "  # how a hint begins in the solved notebook
+HERE = str(Path(__file__).parent)  # what is raised here speaks the reader's language
+
+
+class NotAttempted(Exception):
+    """Raised when there is nothing to measure yet."""
+
+
+class StillMissing(Exception):
+    """Raised when a measure comes to a part of the answer that is not there yet."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that a check has measured, and what is wanted of it.
+
+    Attributes:
+        text: what was measured.
+        value: the number.
+        low, high: the smallest and the largest value wanted.
+        reason: what is likely the matter when the value is outside; where nothing is wanted, a remark.
+        form: how Python formats the value.
+    """
+
+    text: str
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+    reason: str = ""
+    form: str = ".1%"
+
+    @property
+    def holds(self) -> bool:
+        """Is the value within what is wanted? NaN never is."""
+        return self.low <= self.value <= self.high
+
+    @property
+    def accepted(self) -> str:
+        """What is wanted, in words."""
+        return range_in_words(self.low, self.high, self.form)
+
+    def __str__(self) -> str:
+        """Return what was measured and what is wanted."""
+        measured = f"{self.text}: {format(self.value, self.form)}"
+        if self.low == -math.inf and self.high == math.inf:
+            return measured + self.reason
+        return f"{measured} (wanted: {self.accepted})"
+
+
+def at_least(text: str, value: float, low: float, reason: str = "", form: str = ".1%") -> Finding:
+    """Want at least so much."""
+    return Finding(text, value, low=low, reason=reason, form=form)
+
+
+def at_most(text: str, value: float, high: float, reason: str = "", form: str = ".1%") -> Finding:
+    """Want at most so much."""
+    return Finding(text, value, high=high, reason=reason, form=form)
+
+
+def note(text: str, value: float, remark: str = "", form: str = ".1%") -> Finding:
+    """Want nothing: only tell what was measured, with a remark behind it."""
+    return Finding(text, value, reason=remark, form=form)
+
+
+def near(text: str, value: float, true: float, tolerance: float, reason: str = "", form: str = ".1%") -> Finding:
+    """Want what was measured again, give or take the tolerance; a share stays within 0 and 1."""
+    low, high = true - tolerance, true + tolerance
+    if form.endswith("%"):
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Finding(text, value, low=low, high=high, reason=reason, form=form)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check came to.
+
+    Attributes:
+        state: "reached", "not yet" or "not attempted".
+        text: what the reader is told.
+    """
+
+    state: str
+    text: str
+
+    @property
+    def reached(self) -> bool:
+        """Is the question answered?"""
+        return self.state == "reached"
+
+    def __repr__(self) -> str:
+        """Return the text, since that is what a notebook shows."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an answer.
+
+    Attributes:
+        take: takes what the reader gave, and the part's name; returns it as the measure needs it, or raises
+            ValueError or TypeError with a sentence.
+        question: the number of the earlier question that asks for it; 0 when this one does.
+    """
+
+    take: Callable[[Any, str], Any]
+    question: int = 0
+
+
+class Answer(SimpleNamespace):
+    """The parts of an answer by name, each taken as what it must be. Using one that is not there ends the check."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Say that this part is missing: it is called for what is not there only."""
+        raise StillMissing(name)
+
+
+Take = Callable[[Any, str], Any]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one question asks for, and how an answer is measured.
+
+    Attributes:
+        function: takes an `Answer` and yields a `Finding` for each thing that it measures. The first one that does
+            not hold ends the check.
+        parts: what the answer consists of, in order: each part's name, with the function that takes it, or with the
+            number of the earlier question that asks for a part of this name.
+        seconds: how long a check takes on 2 cores, about; 0 when it is hardly noticed.
+    """
+
+    function: Callable[[Any], Iterator[Finding]]
+    parts: Mapping[str, Take | int]
+    seconds: int = 0
+
+    def __call__(self, answer: Any) -> Iterator[Finding]:
+        """Measure an answer, also as a part of another measure."""
+        return self.function(answer)
+
+
+def asks(*, seconds: int = 0, **parts: Take | int) -> Callable[[Callable[[Any], Iterator[Finding]]], Measure]:
+    """Make a function the measure of a question that asks for these parts."""
+    return lambda function: Measure(function, parts, seconds)
+
+
+def questions(exercise: str) -> list["Question"]:
+    """Return the questions of an exercise, in order.
+
+    A second call returns the same ones: what was predicted and answered is kept until the kernel stops.
+
+    Args:
+        exercise: the name of its notebook, such as "01_steps".
+
+    Returns:
+        A list of `Question`: each has predict(…), check(answer), hint() and solution().
+
+    Raises:
+        TypeError: the name is no text.
+        ValueError: there is no exercise of that name.
+
+    Explained in exercise 01.
+    """
+    if not isinstance(exercise, str):
+        raise TypeError(f"exercise must be the name of one, such as '01_steps', got {in_short(exercise)}")
+    names = sorted(path.stem.removeprefix("ex") for path in Path(__file__).parent.glob("ex[0-9]*.py"))
+    if exercise not in names:
+        raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(names)}")
+    return list(_questions(exercise))
+
+
+@functools.lru_cache
+def _questions(exercise: str) -> list["Question"]:
+    found: list[Question] = []
+    for measure in importlib.import_module(f"{__package__}.ex{exercise}").QUESTIONS:
+        found.append(Question(exercise, measure, tuple(found)))
+    return found
+
+
+class Question:
+    """One question of an exercise.
+
+    Args:
+        exercise: the name of the exercise's notebook, such as "04_target_1".
+        measure: what it asks for, and how that is measured.
+        earlier: the questions before this one.
+
+    Explained in exercise 01.
+    """
+
+    def __init__(self, exercise: str, measure: Measure, earlier: Sequence["Question"] = ()) -> None:
+        self.exercise, self.measure, self.earlier, self.number = exercise, measure, earlier, len(earlier) + 1
+        self.parts: dict[str, Part] = {
+            name: Part(earlier[take - 1].parts[name].take, take) if isinstance(take, int) else Part(take)
+            for name, take in measure.parts.items()
+        }
+        self.given: dict[str, Any] = {}  # the parts of the last answer, as they were given
+        self.prediction = ""
+        self.hints_given = 0
+        self.asked_for_the_solution = False
+        self.reached = False
+
+    def predict(self, prediction: Any) -> None:
+        """Keep a prediction, in words or numbers; `check` shows it again beside what was measured."""
+        try:
+            text = "" if is_empty(prediction) else str(prediction)
+        except Exception as error:  # whatever a reader may write down
+            print(f"Not kept: {in_words(error)}. Write your prediction down in words or numbers.")
+            return
+        if not text:
+            print("No prediction yet. Write one down, however wild: that is how one learns the most.")
+            return
+        self.prediction = text
+        print(f"Kept: you expect {text}")
+
+    def check(self, answer: Any) -> Outcome:
+        """Measure an answer, and say whether it is what was asked for.
+
+        Args:
+            answer: what the question asks for; None or ... when there is none yet. A part that an earlier question
+                asks for may be left out: it is taken from the last check of that question.
+
+        Returns:
+            An `Outcome`; `reached` of this question keeps whether it was reached. Whatever the answer is, nothing is
+            raised.
+        """
+        outcome = self._outcome(answer)
+        self.reached = outcome.reached
+        if not self.prediction or outcome.state == "not attempted":
+            return outcome
+        return Outcome(outcome.state, f"{outcome.text}\n  You expected: {self.prediction}")
+
+    def _outcome(self, given: Any) -> Outcome:
+        findings: list[Finding] = []
+        try:
+            answer = self._answer(given)
+            if self.measure.seconds:
+                print(f"Measuring takes about {self.measure.seconds} seconds.")
+            for finding in self.measure(answer):
+                if not finding.holds:
+                    return _not_yet(f"{finding}\n  {finding.reason}", findings)
+                findings.append(finding)
+        except NotAttempted:
+            return Outcome("not attempted", f"· Question {self.number}: not attempted yet.")
+        except StillMissing as missing:
+            return _not_yet(f"`{missing}` is still missing.", findings)
+        except Exception as error:  # whatever a reader's code may do
+            return _not_yet(f"It cannot be measured: {in_words(error)}", findings)
+        return Outcome("reached", "✓ Reached. " + "\n  ".join(map(str, findings)))
+
+    def _answer(self, given: Any) -> Answer:
+        """Sort out the parts of an answer: their number, where each comes from, and what each must be.
+
+        Raises:
+            NotAttempted: nothing is there of what this question asks for.
+            ValueError, TypeError: a part is not what it must be, or an earlier question comes first.
+        """
+        own = [name for name, part in self.parts.items() if not part.question]
+        by_name = self._by_name(given, own)
+        found = {name: value for name, value in by_name.items() if not is_empty(value)}
+        if not set(own) & set(found):
+            raise NotAttempted
+        for name, part in self.parts.items():
+            if part.question and name not in found:
+                before = self.earlier[part.question - 1].given
+                if name not in before:
+                    first = f"answer question {part.question} first, and run its check"
+                    raise ValueError(f"{first}: its `{name}` is used here")
+                found[name] = before[name]
+        self.given = found
+        try:
+            return self._taken(found)
+        except (TypeError, ValueError):
+            for order in itertools.permutations(found.values()):
+                if self._fits(dict(zip(found, order, strict=True))):
+                    raise ValueError(f"its parts are in another order: it must be ({', '.join(by_name)})") from None
+            raise
+
+    def _by_name(self, given: Any, own: Sequence[str]) -> dict[str, Any]:
+        """Tell which value is which part."""
+        names = list(self.parts)
+        several = isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1)
+        values = list(given) if several else [given]
+        if len(names) == 1:
+            return {names[0]: values[0] if isinstance(given, tuple) and len(values) == 1 else given}
+        if several and len(values) == len(names):
+            return dict(zip(names, values, strict=True))
+        if len(own) == 1:
+            return {own[0]: given}
+        if is_empty(given):
+            return {}
+        if len(values) == len(own):
+            return dict(zip(own, values, strict=True))
+        raise ValueError(f"your answer must be {self._form}, got {in_short(given)}")
+
+    @property
+    def _form(self) -> str:
+        """How the answer is to be given."""
+        return f"({', '.join(self.parts)})" if len(self.parts) > 1 else next(iter(self.parts))
+
+    def _taken(self, values: Mapping[str, Any]) -> Answer:
+        return Answer(**{name: self.parts[name].take(value, name) for name, value in values.items()})
+
+    def _fits(self, values: Mapping[str, Any]) -> bool:
+        try:
+            self._taken(values)
+        except Exception:  # it is only asked whether
+            return False
+        return True
+
+    def hint(self) -> None:
+        """Give one more hint with each call."""
+        hints = self._cells("hint")
+        if hints == []:
+            print("There are no hints here: it is for you to say.")
+        if not hints:
+            return
+        self.hints_given = min(self.hints_given + 1, len(hints))
+        for index, text in enumerate(hints[: self.hints_given], start=1):
+            print(f"Hint {index} of {len(hints)}: {text.removeprefix(HINT)}")
+        if self.hints_given == len(hints):
+            print("These are all. What is left is solution().")
+
+    def solution(self) -> None:
+        """Show the solved cells. The first call only asks whether you are sure."""
+        if not self.asked_for_the_solution:
+            self.asked_for_the_solution = True
+            left = len(self._cells("hint") or ()) - self.hints_given
+            hints = f"There {'is a hint' if left == 1 else f'are {left} hints'} that you have not seen. "
+            print(f"Sure? {hints if left else ''}Call solution() once more to see it.")
+        elif cells := self._cells("solution"):
+            print("\n\n".join(cells))
+
+    def _cells(self, tag: str) -> list[str] | None:
+        """Return the cells of the solved notebook that have this tag and belong here; None when it cannot be read."""
+        path, wanted = SOLUTIONS / f"{self.exercise}.ipynb", {tag, f"question-{self.number}"}
+        try:
+            cells = nbformat.read(path, as_version=4).cells
+            return [cell.source for cell in cells if wanted <= set(cell.metadata.get("tags", []))]
+        except Exception as error:  # a damaged file can fail anywhere between UTF-8, JSON and the form of a notebook
+            state = "is missing" if isinstance(error, FileNotFoundError) else "is damaged or cannot be read"
+            print(f"{path.name} {state} in exercises/solutions: 'git checkout exercises/solutions' fetches it again.")
+            return None
+
+
+def _not_yet(text: str, held: Sequence[Finding]) -> Outcome:
+    """Say what does not hold, and below it what did."""
+    return Outcome("not yet", "\n  ".join([f"✗ Not yet. {text}", *(f"✓ {finding}" for finding in held)]))
+
+
+def is_empty(answer: Any) -> bool:
+    """Is this no answer at all: None, ..., an empty text, a function without a body, or a collection of these?"""
+    if isinstance(answer, str):
+        return not answer.strip()
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if isinstance(answer, list | tuple):
+        return all(map(is_empty, answer))
+    return answer is None or answer is ... or _has_no_body(answer)
+
+
+def _has_no_body(function: Any) -> bool:
+    """Is this a function that does nothing, such as `def search(steps): ...`?"""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    steps = list(dis.get_instructions(code))
+    returned = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    return {step.opname for step in steps} <= idle and returned == [None]
+
+
+def given_back(value: Any, function: str) -> Any:
+    """Return what a reader's function gave back, unless that is nothing.
+
+    Raises:
+        ValueError: it is nothing.
+    """
+    if is_empty(value):
+        raise ValueError(f"your function {function} gives nothing back: does it end with `return`?")
+    return value
+
+
+def as_array(value: Any, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Return an answer as numbers of this shape, float32. Axes of 1 may be too many or missing.
+
+    Raises:
+        ValueError: it is something else, or holds NaN or infinity.
+    """
+    try:
+        array = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError):
+        ragged = " of one length in each row, and nothing besides" if isinstance(value, list | tuple) else ""
+        raise ValueError(f"{name} must be numbers{ragged}, got {in_short(value)}") from None
+    if [size for size in array.shape if size != 1] == [size for size in shape if size != 1]:
+        array = array.reshape(shape)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must not hold NaN or infinity")
+    return array
+
+
+def in_words(error: Exception) -> str:
+    """Say what happened, and in which line of the reader's own. What the course itself says needs no Python name."""
+    frames = traceback.extract_tb(error.__traceback__)
+    said_here = frames and frames[-1].filename.startswith(HERE) and (frames[-1].line or "").startswith("raise ")
+    name = type(error).__name__
+    text = str(error) if said_here else f"{error} ({name})" if str(error) else name
+    lines = [frame for frame in frames if "ipykernel" in frame.filename]
+    return f"{text}, in line {lines[-1].lineno} of your cell: {lines[-1].line}" if lines else text

@@ -1,0 +1,557 @@
+"""What a notebook needs: how it starts, what it claims, networks kept and fetched, stored results read."""
+
+import ast
+import contextlib
+import copy
+import functools
+import hashlib
+import inspect
+import json
+import math
+import os
+import sys
+import tempfile
+import textwrap
+import time
+import types
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from course_utils._checks import check_dataset, check_seed, in_short
+from course_utils.data import Dataset, load_mnist, using_fallback_data
+from course_utils.models import convolutional_network
+
+import keras
+import numpy as np
+import pooch
+import tensorflow as tf
+
+RESULTS = Path(__file__).parent.parent / "results"
+PRETRAINED = RESULTS / "networks"
+HASHES = PRETRAINED / "hashes.json"
+SOLUTION = "solution "  # stands before the name of an exercise in the times of the notebooks
+NUMBERS = ("no", "one", "two", "three", "four", "five")
+say_once = functools.cache(print)  # the same sentence, once in a session
+
+
+def start_notebook() -> int:
+    """Set every seed and say what this notebook runs on: seed, versions, device and data.
+
+    Returns:
+        The seed: 0, or the whole number in the environment variable COURSE_SEED.
+
+    Raises:
+        ValueError: COURSE_SEED is not a whole number from 0 to 2³² - 1.
+
+    Explained in notebook 00.
+    """
+    seed = chosen_seed()
+    keras.utils.set_random_seed(seed)
+    device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
+    print(f"Seed {seed} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
+    print(f"Data: {load_mnist().source}")
+    return seed
+
+
+def chosen_seed() -> int:
+    """Return the seed of a whole notebook, from COURSE_SEED."""
+    text = os.environ.get("COURSE_SEED", "") or "0"
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise ValueError(f"COURSE_SEED must be a whole number from 0 to 4294967295, got {text!r}")
+    return int(text)
+
+
+def expected_minutes() -> dict[str, float]:
+    """Estimate how many minutes each notebook takes on this machine.
+
+    `make notebooks` writes down how long each took, and how long 100 training steps took beside it, in one run
+    (results/notebook_times.json). The same 100 steps here tell how much faster or slower this machine is.
+
+    Returns:
+        Minutes by notebook, in order.
+
+    Raises:
+        ValueError: those times are missing or damaged.
+
+    Explained in notebook 00.
+    """
+    kept = stored_result("notebook_times")
+    try:
+        notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
+        minutes = {name: seconds / 60 / kept["seconds_for_training"] for name, seconds in notebooks.items()}
+    except (AttributeError, KeyError, TypeError, ZeroDivisionError):
+        raise DamagedResultError(RESULTS / "notebook_times.json") from None
+    here = seconds_for_training()
+    return {name: here * there for name, there in minutes.items()}
+
+
+def seconds_for_training(steps: int = 100) -> float:
+    """Time `steps` training steps of the course's network on 64 random images each, compiling left out."""
+    network = convolutional_network()
+    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    images = np.random.default_rng(0).uniform(size=(64 * steps, 28, 28, 1)).astype(np.float32)
+    labels = np.arange(64 * steps) % 10
+    network.fit(images[:64], labels[:64], batch_size=64, verbose=0)
+    start = time.perf_counter()
+    network.fit(images, labels, batch_size=64, verbose=0)
+    return time.perf_counter() - start
+
+
+# Claims
+
+
+def claim(
+    text: str,
+    value: float,
+    low: float = -math.inf,
+    high: float = math.inf,
+    form: str = ".1%",
+    stand_in: bool | None = None,
+) -> None:
+    """Hold a sentence of the text against the number that was measured.
+
+    Prints the sentence with ✓, the value, and the range in which it may lie. On the fallback data it only says of
+    what the text speaks.
+
+    Args:
+        text: the sentence.
+        value: the number measured.
+        low, high: the smallest and the largest value for which the sentence is true. At least one is needed.
+        form: how Python formats the value; shares are shown as percentages.
+        stand_in: whether what was measured is fallback data; when left out, whether the digits are.
+
+    Raises:
+        AssertionError: on real data, when the value is outside, or NaN.
+        TypeError: the text is none, or the value or a limit is not one number.
+        ValueError: neither limit is given, they leave no room, or the form does not fit.
+
+    Explained in notebook 00.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise TypeError(f"text must be a sentence, got {in_short(text)}")
+    value, low, high = _number(value, "value"), _number(low, "low"), _number(high, "high")
+    if low == -math.inf and high == math.inf:
+        raise ValueError("claim needs low or high: without them it could not fail")
+    if not low <= high:  # written so that NaN fails too
+        raise ValueError(f"low must be at most high, got {in_short(low)} and {in_short(high)}")
+    if not (stand_in is None or isinstance(stand_in, bool | np.bool_)):
+        raise TypeError(f"stand_in must be True, False or None, got {in_short(stand_in)}")
+    try:
+        shown, accepted = format(value, form), range_in_words(low, high, form)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"form must fit numbers such as {in_short(value)}, like '.1%', got {in_short(form)}"
+        ) from None
+    if using_fallback_data() if stand_in is None else stand_in:
+        real = "MNIST" if stand_in is None else "the real data"
+        print(f"· {text}: {shown} here (the text speaks of {real}: {accepted})")
+    elif low <= value <= high:
+        print(f"✓ {text}: {shown} (accepted: {accepted})")
+    else:
+        raise AssertionError(f"The text says: {text}. Measured: {shown}, but {accepted} was claimed.")
+
+
+def _number(value: Any, name: str) -> float:
+    """Return one number, as Python has it: whole ones stay whole."""
+    try:
+        number = np.asarray(value).item()
+    except Exception:  # several numbers, rows of different lengths, a tensor that is not computed yet
+        number = None
+    if not isinstance(number, int | float):
+        raise TypeError(f"{name} must be one number, got {in_short(value)}")
+    return number
+
+
+def range_in_words(low: float, high: float, form: str = ".1%") -> str:
+    """Say in words which numbers lie from `low` to `high`; either may be infinite."""
+    if low == high:
+        return format(low, form)
+    if high == math.inf:
+        return f"at least {format(low, form)}"
+    return f"at most {format(high, form)}" if low == -math.inf else f"{format(low, form)} to {format(high, form)}"
+
+
+# Stored measurements
+
+
+class DamagedResultError(ValueError):
+    """A file of results/ cannot be read, or holds something else than it should."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path.name} is damaged or cannot be read: 'git checkout results' fetches it again")
+
+
+def stored_result(name: str) -> dict[str, Any]:
+    """Return what `make results` measured in an experiment with its first seed, from results/.
+
+    Args:
+        name: such as "worst_noise".
+
+    Returns:
+        The numbers by name, as the experiment wrote them.
+
+    Raises:
+        TypeError: the name is no text.
+        ValueError: there is no result of that name, or its file is damaged.
+
+    Explained in notebook 05.
+    """
+    values: dict[str, Any] = stored_runs(name)[0]["values"]
+    return values
+
+
+def values_by_seed(name: str, *keys: str | int) -> list[float]:
+    """Return what each seed gave for one number in results/.
+
+    Args:
+        name: of a stored result, such as "worst_noise".
+        *keys: the way to a number in it, such as "full", "worst_accuracy".
+
+    Returns:
+        The numbers, one a seed; seeds with which it was not measured are left out.
+
+    Raises:
+        TypeError: the name is no text.
+        ValueError: there is no such result, no such number in it, or its file is damaged.
+
+    Explained in notebook 05.
+    """
+    found = [number for run in stored_runs(name) if (number := _number_at(run["values"], keys)) is not None]
+    if not found:
+        raise ValueError(f"there is no number at {keys} in the stored result {name!r}: see results/{name}.json")
+    return found
+
+
+def _number_at(value: Any, keys: Sequence[str | int]) -> float | None:
+    """Follow the keys into dicts and lists; None when no number stands at their end."""
+    for key in keys:
+        try:
+            value = value[key]
+        except (IndexError, KeyError, TypeError):
+            return None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def seed_range(values: Sequence[float], form: str = ".1%") -> str:
+    """Say in words between which values several seeds lay; nothing where they do not differ at all."""
+    if len(set(values)) < 2:
+        return ""
+    lowest, highest = format(min(values), form), format(max(values), form)
+    count = NUMBERS[len(values)] if len(values) < len(NUMBERS) else len(values)
+    return f"{count} seeds {lowest} – {highest}" if lowest != highest else f"{count} seeds all {lowest}"
+
+
+def stored_runs(name: str) -> list[dict[str, Any]]:
+    """Return the runs of a stored result, one a seed: each says when and with what it was run, and its "values"."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a stored result must be a text, such as 'worst_noise', got {in_short(name)}")
+    names = sorted(path.stem for path in RESULTS.glob("*.json"))
+    if name not in names:
+        known = f"the names are {', '.join(names)}" if names else "none is here, 'git checkout results' fetches them"
+        raise ValueError(f"there is no stored result {name!r}: {known}; 'make results' measures what is missing")
+    runs = read_json(RESULTS / f"{name}.json").get("runs")
+    if not isinstance(runs, list) or not runs or not all(_is_run(run) for run in runs):
+        raise DamagedResultError(RESULTS / f"{name}.json")
+    return runs
+
+
+def _is_run(run: Any) -> bool:
+    return isinstance(run, dict) and isinstance(run.get("values"), dict)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a JSON file of results/ holds, a dict; DamagedResultError when it cannot be read or is none."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise DamagedResultError(path) from None
+    if not isinstance(kept, dict):
+        raise DamagedResultError(path)
+    return kept
+
+
+# Files that are whole or not there
+
+
+def write_json(path: Path, kept: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all, the same bytes on every system."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a place to write a new file to, and then move it to `path`: it is there whole, or stays as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        yield Path(folder) / path.name
+        os.replace(Path(folder) / path.name, path)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process after the other do something; the system frees the lock of one that is killed.
+
+    Where the disk knows no locks, as some in a network, it goes on without.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        with contextlib.suppress(OSError):
+            _lock(file.fileno())
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def cache_folder() -> Path:
+    """Return the folder for what a reader's machine keeps: COURSE_CACHE_DIR, or the usual one of the system."""
+    try:
+        return Path(os.environ.get("COURSE_CACHE_DIR") or pooch.os_cache("adversarial-noise-course")).expanduser()
+    except RuntimeError:
+        instead = Path(tempfile.gettempdir()) / "adversarial-noise-course"
+        say_once(f"No home folder is known here: networks and rows are kept in {instead}.")
+        return instead
+
+
+# Networks
+
+
+def pretrained_network(name: str) -> keras.Model:
+    """Fetch a network that took longer to train than a notebook may: from results/networks/, made by `make results`.
+
+    Args:
+        name: such as "worst_noise".
+
+    Returns:
+        The network, trained on MNIST.
+
+    Raises:
+        TypeError: the name is no text.
+        ValueError: there is no network of that name, or its file is missing, damaged or not the one that was made.
+
+    Explained in notebook 05.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be that of a pretrained network, such as 'worst_noise', got {in_short(name)}")
+    hashes = read_json(HASHES)
+    if name not in hashes:
+        raise ValueError(f"there is no pretrained network {name!r}: the names are {', '.join(hashes)}")
+    path = PRETRAINED / f"{name}.keras"
+    again = "Fetch it again with 'git checkout results/networks', or make it with 'make results'."
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise ValueError(f"{path.name} {state} in results/networks. {again}") from None
+    if found != hashes[name]:
+        raise ValueError(f"{path.name} is damaged or was changed: hash {found}, expected {hashes[name]}. {again}")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # three pages, when another Keras does not know what this one has written
+        known = f"Keras {keras.__version__} cannot load it ({type(error).__name__})"
+        raise ValueError(f"{path.name}: {known}; requirements.txt names the version that can") from error
+
+
+def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, seed: int) -> keras.Model:
+    """Fetch the network that `make(dataset, seed)` trains: from the cache folder, or by training and keeping it.
+
+    The file's name holds a hash of all that makes the network: the code of `make` and of what it uses from the
+    course and from other cells of a notebook (comments and docstrings left out), the data, the seed and the versions
+    of Keras and TensorFlow. A file that cannot be read, or that holds another network, is replaced. Where nothing
+    can be kept the course goes on.
+
+    Args:
+        make: a function that trains a network, such as `train_course_network`; written with `def`, not within
+            another one.
+        dataset: what to train on.
+        seed: for `make`; all random numbers start from it again afterwards, so that what follows in a notebook
+            is the same whether the network was made or fetched.
+
+    Returns:
+        The trained network.
+
+    Raises:
+        TypeError: `make` is no such function or returns no network, or what else is given is of another kind.
+        ValueError: the seed is outside its range, or the data set has no fingerprint.
+
+    Explained in notebook 02.
+    """
+    check_dataset(dataset)
+    seed = check_seed(seed)
+    key, name = _key(make, dataset, seed), make.__code__.co_name
+    path = cache_folder() / f"{name}-{key}.keras"
+    network = read_network(path, path.stem)
+    if network is None:
+        print(f"Making {name.removeprefix('train_')} for the first time. It is kept for the other notebooks.")
+        network = make(dataset, seed)
+        if not isinstance(network, keras.Model):
+            raise TypeError(f"{name} must return the trained network, a keras.Model, got {type(network).__name__}")
+        try:
+            write_network(network, path, path.stem)
+        except Exception as error:  # no space, no permission, or a layer that cannot be stored
+            reason = " ".join(str(error).split())
+            print(f"The network could not be kept in {path.parent} ({reason:.200}); the course goes on without.")
+    keras.utils.set_random_seed(seed)
+    return network
+
+
+def read_network(path: Path, comment: str = "") -> keras.Model | None:
+    """Return the network of a file with this comment; None when there is none, or one that cannot be used."""
+    if not os.path.exists(path):  # unlike Path.exists, it never raises
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.comment != comment.encode():
+                print(f"The kept network {path.name} is another one than its name says; it is made anew.")
+                return None
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
+        print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")
+        return None
+
+
+def write_network(network: keras.Model, path: Path, comment: str = "") -> None:
+    """Write the file whole or not at all, with a comment by which it can be told from others."""
+    with replacing(path) as new:
+        network.save(new)
+        with zipfile.ZipFile(new, "a") as archive:
+            archive.comment = comment.encode()
+
+
+def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
+    """Hash all that makes a network."""
+    try:
+        if not inspect.isfunction(make) or make.__code__.co_name == "<lambda>" or make.__closure__:
+            raise TypeError
+        inspect.signature(make).bind(dataset, seed)
+        code = _code_of(make)
+    except (KeyError, OSError, SyntaxError, TypeError) as error:
+        if isinstance(error, UnknownPartError):
+            raise
+        raise TypeError(
+            "make must be a function written as def make(dataset, seed), not within another one, and its code must "
+            f"be readable, since the network is known by it; got {in_short(make)}"
+        ) from None
+    if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
+        raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
+    versions = keras.__version__, tf.__version__
+    settings = make.__qualname__, make.__defaults__, make.__kwdefaults__, dataset.fingerprint, seed, versions
+    return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
+
+
+class UnknownPartError(TypeError):
+    """A function of a notebook uses something by which its network cannot be known."""
+
+    def __init__(self, name: str, thing: Any) -> None:
+        kind = "class" if isinstance(thing, type) else type(thing).__name__
+        super().__init__(
+            f"make uses {name!r}, a {kind} from another cell, by which the network cannot be known: make it within "
+            "the function, or let it be a function, a number, a text, or a list or dict of these"
+        )
+
+
+def _code_of(make: Callable[..., Any]) -> dict[str, str]:
+    """Return by name the code of a function, and of what it uses from the course and from a notebook's cells."""
+    found: dict[str, str] = {}
+    left: dict[str, Any] = {make.__qualname__: make}
+    if make.__module__ != "__main__":
+        left = {}
+        _add_definition(make.__module__, make.__qualname__, found)
+    while left:
+        name, thing = left.popitem()
+        thing = inspect.unwrap(thing) if callable(thing) else thing
+        module = getattr(thing, "__module__", None) or "__main__"
+        if hasattr(thing, "__qualname__") and module.startswith("course_utils."):
+            _add_definition(module, thing.__qualname__, found)
+        elif inspect.isfunction(thing) and module == "__main__":
+            found[name] = _normalised(ast.parse(textwrap.dedent(inspect.getsource(thing))))
+            left |= {other: used for other, used in _used_by(thing).items() if other not in found}
+        elif _is_plain(thing):
+            found[name] = repr(thing)
+        elif isinstance(thing, np.ndarray):
+            found[name] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
+        elif not inspect.ismodule(thing) and (
+            module == "__main__" or not (inspect.isroutine(thing) or isinstance(thing, type))
+        ):
+            raise UnknownPartError(name, thing)
+    return dict(sorted(found.items()))
+
+
+def _add_definition(module: str, name: str, found: dict[str, str]) -> None:
+    """Add the code that defines a name in a module, and that of all of the course which it uses.
+
+    What only checks arguments is left out, since it changes no network.
+    """
+    if module == "course_utils._checks" or f"{module}.{name}" in found:
+        return
+    definitions, imported = _definitions(inspect.getsource(sys.modules[module]))
+    if name in imported:
+        _add_definition(*imported[name], found)
+    elif name in definitions:
+        found[f"{module}.{name}"] = _normalised(definitions[name])
+        for node in ast.walk(definitions[name]):
+            if isinstance(node, ast.Name):
+                _add_definition(module, node.id, found)
+
+
+@functools.lru_cache
+def _definitions(source: str) -> tuple[dict[str, ast.AST], dict[str, tuple[str, str]]]:
+    """Return what a module defines, by name, and what it imports from the course: the module there and the name."""
+    definitions: dict[str, ast.AST] = {}
+    imported: dict[str, tuple[str, str]] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            definitions |= {part.id: node for part in ast.walk(node) if _is_stored(part)}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils."):
+            imported |= {one.asname or one.name: (str(node.module), one.name) for one in node.names}
+    return definitions, imported
+
+
+def _is_stored(part: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+
+
+def _normalised(tree: ast.AST) -> str:
+    """Return some code without comments and docstrings."""
+    tree = copy.deepcopy(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _used_by(function: types.FunctionType) -> dict[str, Any]:
+    """Return what a function of a notebook uses: from other cells, and of the course as `course_utils.…`."""
+    names, course = _names_in(function.__code__), sys.modules["course_utils"]
+    used = {name: function.__globals__[name] for name in names & set(function.__globals__)}
+    if "course_utils" in names:
+        used = {name: getattr(course, name) for name in names if hasattr(course, name)} | used
+    return used
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    """Return all global names that some code may use, also within functions and comprehensions inside it."""
+    inner = (_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType))
+    return set(code.co_names).union(*inner)
+
+
+def _is_plain(thing: Any) -> bool:
+    """Does its text tell all of a value?"""
+    if isinstance(thing, dict):
+        return all(map(_is_plain, (*thing.keys(), *thing.values())))
+    if isinstance(thing, list | tuple):
+        return all(map(_is_plain, thing))
+    return thing is None or isinstance(thing, bool | int | float | str | bytes | np.number)
