@@ -209,7 +209,7 @@ def _all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
         yield from _all_layers(layer)
 
 
-def _learnable(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def training_images(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Return the images and labels to learn from, after a look at them."""
     check_dataset(dataset)
     images = check_images(dataset.train.images)
@@ -228,7 +228,7 @@ def train_course_network(dataset: Dataset, seed: int) -> keras.Model:
 
     Explained in notebook 02.
     """
-    images, labels = _learnable(dataset)
+    images, labels = training_images(dataset)
     keras.utils.set_random_seed(check_seed(seed))
     network = convolutional_network(images.shape[1:], len(dataset.class_names))
     network.compile(
@@ -308,7 +308,7 @@ def train_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> keras.
 
     Explained in exercise 08.
     """
-    images, labels = _learnable(dataset)
+    images, labels = training_images(dataset)
     check_count(epochs, "epochs")
     keras.utils.set_random_seed(check_seed(seed))
     network = cifar_network(images.shape[1:], len(dataset.class_names))
