@@ -140,11 +140,11 @@ def check_stored_images(images: Any, network: Any) -> np.ndarray:
 
 
 def _check_shape_of_images(shape: tuple[int, ...], network: Any) -> None:
-    wanted = None if network is None else input_shape(network)
-    if wanted is not None and len(wanted) != 3:
-        recipe = SHELL.format(shape="(height, width, channels)", middle=f"keras.layers.Reshape({wanted}), ")
+    expected = None if network is None else input_shape(network)
+    if expected is not None and len(expected) != 3:
+        recipe = SHELL.format(shape="(height, width, channels)", middle=f"keras.layers.Reshape({expected}), ")
         raise ValueError(
-            f"the network takes {('N', *wanted)}, but images are (N, H, W, C), such as (N, 28, 28, 1): put it into "
+            f"the network takes {('N', *expected)}, but images are (N, H, W, C), such as (N, 28, 28, 1): put it into "
             f"{recipe}"
         )
     if len(shape) != 4:
@@ -154,8 +154,8 @@ def _check_shape_of_images(shape: tuple[int, ...], network: Any) -> None:
         )
     if 0 in shape:
         raise ValueError(f"images is empty, shape {shape}: at least one image with at least one pixel is needed")
-    if wanted is not None and not _fits(wanted, shape[1:]):
-        raise ValueError(f"images have the shape {shape}, but the network takes {('N', *wanted)}")
+    if expected is not None and not _fits(expected, shape[1:]):
+        raise ValueError(f"images have the shape {shape}, but the network takes {('N', *expected)}")
 
 
 def check_labels(labels: Any, images: Any, classes: int, name: str = "labels") -> np.ndarray:
@@ -422,8 +422,8 @@ def _what_happened(error: Exception) -> str:
     """Say what kind of error it was, and the one line of Keras's or TensorFlow's report that says what happened."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
     around = r"(in user code|File \"|.*Exception encountered when|Arguments received|•)"
-    told = [line for line in lines if line and not re.match(around, line)]
-    line = told[-1 if "in user code:" in lines else 0][:200] if told else ""
+    said = [line for line in lines if line and not re.match(around, line)]
+    line = said[-1 if "in user code:" in lines else 0][:200] if said else ""
     return f"{type(error).__name__}: {line}"
 
 
@@ -438,6 +438,6 @@ def in_short(value: Any) -> str:
     return text if 0 < len(text) <= 60 and "\n" not in text else f"{article} {kind}"
 
 
-def _fits(wanted: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
+def _fits(expected: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
     """Does an image shape fit the network's, in which None stands for any size?"""
-    return len(wanted) == len(shape) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True))
+    return len(expected) == len(shape) and all(w in (None, s) for w, s in zip(expected, shape, strict=True))

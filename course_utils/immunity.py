@@ -191,12 +191,12 @@ def _listed(target_classes: Sequence[int] | None, classes: int) -> Sequence[int]
     """Return the classes to go through: all of them for None."""
     if target_classes is None:
         return range(classes)
-    wanted = as_array(target_classes, "target_classes")
-    if wanted.ndim != 1 or wanted.size == 0:
+    targets = as_array(target_classes, "target_classes")
+    if targets.ndim != 1 or targets.size == 0:
         raise ValueError(
             f"target_classes must be a list of at least one class, or None for all, got {in_short(target_classes)}"
         )
-    return list(wanted)
+    return list(targets)
 
 
 def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Model, int]:

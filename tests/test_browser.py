@@ -437,6 +437,7 @@ def test_no_overflow_at_any_width_and_the_dark_theme(lab):
     page.wait_for_function(
         "([root, light]) => getComputedStyle(root).backgroundColor !== light", arg=[lab.root.element_handle(), light]
     )
+    page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page while the theme is loaded
     page.screenshot(path=ARTEFACTS / "lab_dark.png")
     colours = lab.evaluate("root => ['color', 'backgroundColor'].map(name => getComputedStyle(root)[name])")
     ink, paper = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)

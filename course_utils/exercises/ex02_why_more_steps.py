@@ -56,12 +56,12 @@ def steps_until_nine_in_ten(answer: Answer) -> Iterator[Finding]:
     train = load_mnist().train
     others = np.random.default_rng().choice(np.flatnonzero(train.labels != 3), 120, replace=False)
     single = sorted((train.images[[other]] for other in others[:20]), key=_steps_needed)
-    drawn = {
+    cases = {
         "the quickest of 20 digits": single[0],
         "the slowest of them": single[-1],
         "100 digits together": train.images[others[20:]],
     }
-    for name, images in drawn.items():
+    for name, images in cases.items():
         given = given_back(answer.steps_needed(images), "steps_needed(images)")
         yours, ours = number(given, "steps_needed(images)"), _steps_needed(images)
         reason = (

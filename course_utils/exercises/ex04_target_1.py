@@ -7,7 +7,7 @@ from course_utils.evaluation import classes_seen
 from course_utils.exercises.core import Answer, Finding, at_least, at_most, note
 from course_utils.exercises.measures import (
     LIMIT,
-    MEASURED,
+    TEST_IMAGES,
     as_measured,
     as_ours,
     asks,
@@ -94,7 +94,7 @@ def what_the_cut_explains(answer: Answer) -> Iterator[Finding]:
 
 def _success_in_a_way(one: np.ndarray, target: int, way: int = 0) -> float:
     test = load_mnist().test
-    images, labels = test.images[:MEASURED], test.labels[:MEASURED]
+    images, labels = test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES]
     noisy = images + (one, one, np.maximum(one, 0), np.minimum(one, 0))[way]
     seen = classes_seen(plain_network(chosen_seed()), noisy if way == 1 else np.clip(noisy, 0, 1))
     return float(np.mean(seen[labels != target] == target))

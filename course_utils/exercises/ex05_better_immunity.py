@@ -10,7 +10,7 @@ from course_utils.evaluation import classes_seen
 from course_utils.exercises.core import Answer, Finding, at_least, at_most, given_back, note
 from course_utils.exercises.measures import (
     LIMIT,
-    MEASURED,
+    TEST_IMAGES,
     accuracy_under,
     asks,
     function,
@@ -51,7 +51,7 @@ def noise_for_the_plain_network() -> np.ndarray:
 def reads_and_resists(network: keras.Model, clean: float, noisy: float, noise_limit: float) -> Iterator[Finding]:
     """The cheap looks: at digits, as they are and with noise for the plain network, and at both moved by a pixel."""
     test, moved = load_mnist().test, moved_images()
-    images, labels = test.images[:MEASURED], test.labels[:MEASURED]
+    images, labels = test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES]
     nothing = np.zeros((1, *images.shape[1:]), np.float32)
     old = np.clip(noise_for_the_plain_network(), -noise_limit, noise_limit)
     for text, all_noise, least, reason in (
@@ -69,7 +69,7 @@ def reads_and_resists(network: keras.Model, clean: float, noisy: float, noise_li
 
 def moved_images() -> np.ndarray:
     """Move the first test images by a pixel, each in a direction of its own that is drawn anew."""
-    images, generator = load_mnist().test.images[:MEASURED], np.random.default_rng()
+    images, generator = load_mnist().test.images[:TEST_IMAGES], np.random.default_rng()
     wider = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     height, width = images.shape[1:3]
     ways = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
@@ -111,7 +111,7 @@ def not_by_heart(
     network: keras.Model, report: AttackReport, universal: float | None, single: float, noise_limit: float
 ) -> Iterator[Finding]:
     """The same attacks once more on images moved by a pixel: what knows the test images by heart helps no more."""
-    moved, labels = moved_images(), load_mnist().test.labels[:MEASURED]
+    moved, labels = moved_images(), load_mnist().test.labels[:TEST_IMAGES]
     if universal is not None:
         noisy = (add_noise(moved, one) for one in report.all_noise)
         left = min(float(np.mean(classes_seen(network, images) == labels)) for images in noisy)

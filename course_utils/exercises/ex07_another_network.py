@@ -10,7 +10,7 @@ from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import evaluate_noise
 from course_utils.exercises.core import Answer, Finding, as_array, at_least, at_most, note
 from course_utils.exercises.measures import (
-    MEASURED,
+    TEST_IMAGES,
     Take,
     a_network,
     as_measured,
@@ -68,13 +68,13 @@ def found_on(network: keras.Model, **settings: Any) -> np.ndarray:
 def success_on(network: keras.Model, one: np.ndarray) -> float:
     """Measure how many of the first test images noise makes a 3 for this network."""
     test = load_mnist().test
-    report = evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], one, 3, CARRIED)
+    report = evaluate_noise(network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, 3, CARRIED)
     return report.success_rate or 0.0
 
 
 def loss_on(network: keras.Model, one: np.ndarray) -> float:
     """Measure the loss for the 3: it tells noise from noise, also where no image falls."""
-    noisy = add_noise(load_mnist().test.images[:MEASURED], one)
+    noisy = add_noise(load_mnist().test.images[:TEST_IMAGES], one)
     threes = np.full(len(noisy), 3)
     loss = keras.losses.sparse_categorical_crossentropy(threes, network(noisy, training=False), from_logits=True)
     return float(np.mean(loss))
@@ -132,7 +132,7 @@ def of_networks(networks: Mapping[str, Any], take: Take, value: np.ndarray, name
 @asks(my_networks=by_name(a_network))
 def own_networks(answer: Answer) -> Iterator[Finding]:
     """At least three trained networks by name."""
-    networks, images = own(answer.my_networks), load_mnist().test.images[:MEASURED]
+    networks, images = own(answer.my_networks), load_mnist().test.images[:TEST_IMAGES]
     reason = "Three, each with a name of its own, which is neither plain nor immune."
     yield at_least("networks", len(networks), 3, reason, ".0f")
     for name, network in networks.items():

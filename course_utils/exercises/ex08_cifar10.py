@@ -7,7 +7,7 @@ from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import NoiseReport, evaluate_noise
 from course_utils.exercises.core import Answer, Finding, at_least, at_most
 from course_utils.exercises.measures import (
-    MEASURED,
+    TEST_IMAGES,
     a_network,
     as_measured,
     as_ours,
@@ -47,7 +47,7 @@ def both(seed: int) -> tuple[keras.Model, keras.Model]:
 def measured(network: keras.Model, one: np.ndarray, target: int | None) -> NoiseReport:
     """Measure noise on the first test images."""
     test = load_cifar10().test
-    return evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], one, target, 1.0)
+    return evaluate_noise(network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, target, 1.0)
 
 
 @asks(my_network=a_network)

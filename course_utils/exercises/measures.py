@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 LIMIT = 0.35
-MEASURED = 1_000  # test images that a check looks at
+TEST_IMAGES = 1_000  # test images that a check looks at
 OVER_THE_LIMIT = "Clip the noise to ± noise_limit after every step."
 
 
@@ -145,7 +145,9 @@ def measured(one: np.ndarray, target_class: int | None, noise_limit: float = 1.0
     """Measure noise on test images, which no search has seen."""
     test = load_mnist().test
     network = plain_network(chosen_seed())
-    return evaluate_noise(network, test.images[:MEASURED], test.labels[:MEASURED], one, target_class, noise_limit)
+    return evaluate_noise(
+        network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, target_class, noise_limit
+    )
 
 
 def success_of(one: np.ndarray, target_class: int, noise_limit: float = 1.0) -> float:
@@ -182,7 +184,7 @@ def _copy_to_lend(network: keras.Model) -> keras.Model:
     return copy_network(network)
 
 
-def accuracy_under(network: keras.Model, one: np.ndarray, count: int = MEASURED) -> float:
+def accuracy_under(network: keras.Model, one: np.ndarray, count: int = TEST_IMAGES) -> float:
     """Measure accuracy on the first test images, under one noise or under one for each."""
     test = load_mnist().test
     return float(np.mean(classes_seen(network, add_noise(test.images[:count], one)) == test.labels[:count]))
@@ -195,7 +197,7 @@ def clean_accuracy(network: keras.Model) -> float:
 
 def overlaid() -> np.ndarray:
     """Lay test digits over one another in pairs: nobody can be right there, and each network answers for itself."""
-    images = load_mnist().test.images[:MEASURED]
+    images = load_mnist().test.images[:TEST_IMAGES]
     return (images + images[::-1]) / 2
 
 

@@ -8,7 +8,7 @@ from course_utils import add_noise, find_universal_noise, image_gradient, load_m
 from course_utils.exercises import ex01_steps, ex03_limit_and_weight, ex04_target_1, measures
 from course_utils.exercises.ex02_why_more_steps import TOGETHER
 from course_utils.exercises.ex03_limit_and_weight import L2_WEIGHTS, LIMITS
-from course_utils.exercises.measures import MEASURED, plain_network, search_for
+from course_utils.exercises.measures import TEST_IMAGES, plain_network, search_for
 from course_utils.notebook import chosen_seed
 
 import numpy as np
@@ -556,13 +556,13 @@ def taken_for(pixels):
     test = load_mnist().test
     seen = plain_network(chosen_seed())(pixels).numpy().argmax(axis=1)
     counts = np.zeros((10, 10), int)
-    np.add.at(counts, (test.labels[:MEASURED], seen), 1)
+    np.add.at(counts, (test.labels[:TEST_IMAGES], seen), 1)
     return counts
 
 
 def row_for(noise, target, leave_out=True):
     """Of the images that are not of the target's class, the shares that are taken for each."""
-    counts = taken_for(add_noise(load_mnist().test.images[:MEASURED], noise))
+    counts = taken_for(add_noise(load_mnist().test.images[:TEST_IMAGES], noise))
     counts = np.delete(counts, target, axis=0) if leave_out else counts
     return counts.sum(axis=0) / counts.sum()
 
@@ -577,7 +577,7 @@ def halves_of(noise):
 
 
 def in_four_ways(noise, target):
-    images = load_mnist().test.images[:MEASURED]
+    images = load_mnist().test.images[:TEST_IMAGES]
     pixels = [add_noise(images, noise), images + noise, *(add_noise(images, half) for half in halves_of(noise))]
     return [share_taken(each, target) for each in pixels]
 
@@ -585,7 +585,7 @@ def in_four_ways(noise, target):
 @pytest.fixture(scope="module")
 def ones():
     noise_for_1 = noise_for(1)
-    confusion = taken_for(add_noise(load_mnist().test.images[:MEASURED], noise_for_1))
+    confusion = taken_for(add_noise(load_mnist().test.images[:TEST_IMAGES], noise_for_1))
     shares = confusion[:, 1] / confusion.sum(axis=1)
     digit = min((name for name in range(10) if name != 1), key=lambda name: shares[name])
     return SimpleNamespace(
@@ -742,7 +742,7 @@ def test_searched_for_one_taken_for_another(ten, form):
 
 
 def halves_not_cut(ten):
-    images = load_mnist().test.images[:MEASURED]
+    images = load_mnist().test.images[:TEST_IMAGES]
     uncut = [[share_taken(images + half, t) for half in halves_of(noise)] for t, noise in enumerate(ten.all_noise)]
     return np.concatenate([ten.tested[:, :2], uncut], axis=1)
 

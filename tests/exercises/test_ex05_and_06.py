@@ -46,7 +46,7 @@ def briefly():
     """A function is trained once for all these tests, and its network attacked for a short time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(attacks.STRENGTHS, "quick", BRIEF)
-        patch.setattr(ex05_better_immunity, "MEASURED", 300)
+        patch.setattr(ex05_better_immunity, "TEST_IMAGES", 300)
         patch.setattr(ex05_better_immunity, "forget", lambda: None)
         trained = functools.cache(scoreboard.trained_within_budget)
         patch.setattr(ex05_better_immunity, "trained_within_budget", trained)

@@ -34,7 +34,7 @@ def fewer_samples(side=ex09_imagenet.SIDE):
 @pytest.fixture(scope="module", autouse=True)
 def fewer_images_and_measured_once():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ex08_cifar10, "MEASURED", SOME)
+        patch.setattr(ex08_cifar10, "TEST_IMAGES", SOME)
         for name in ("measured", "_fresh", "_noise_needed"):
             patch.setattr(ex08_cifar10, name, once(getattr(ex08_cifar10, name)))
         patch.setattr(ex09_imagenet, "samples", fewer_samples)
