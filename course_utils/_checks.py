@@ -139,6 +139,11 @@ def check_stored_images(images: Any, network: Any) -> np.ndarray:
     return images
 
 
+def as_floats(images: np.ndarray) -> np.ndarray:
+    """Return some of what `check_stored_images` has let in as `check_images` wants them: float32 in [0, 1]."""
+    return images.astype(np.float32) / 255 if images.dtype == np.uint8 else check_images(images)
+
+
 def _check_shape_of_images(shape: tuple[int, ...], network: Any) -> None:
     expected = None if network is None else input_shape(network)
     if expected is not None and len(expected) != 3:
@@ -277,8 +282,7 @@ def check_network(network: keras.Model, images: Any) -> int:
             "TensorFlow must run functions as graphs and all else eagerly: tf.config.run_functions_eagerly(False), "
             "no tf.compat.v1.disable_eager_execution(), and not within a tf.function"
         )
-    some = images[:LOOKED_AT]
-    some = some.astype(np.float32) / 255 if some.dtype == np.uint8 else check_images(some)
+    some = as_floats(images[:LOOKED_AT])
     tried = np.concatenate([some, 1 - some])  # the second half only to see whether the network is still the same
     all_logits = _answers(network, tried)
     logits = all_logits[: len(some)]

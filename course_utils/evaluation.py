@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from course_utils._checks import (
     BYTES_RECIPE,
+    as_floats,
     check_finite,
-    check_images,
     check_labels,
     check_network,
     check_noise,
@@ -94,8 +94,7 @@ def evaluate_noise(
         )
     answers = []
     for part in _parts(images):
-        some = images[part]
-        clean = check_images(some / np.float32(255) if some.dtype == np.uint8 else some)
+        clean = as_floats(images[part])
         noisy = add_noise(clean, noise if noise.shape == images.shape[1:] else noise[part])
         answers.append((classes_seen(network, noisy), classes_seen(network, clean)))
     seen, seen_clean = map(np.concatenate, zip(*answers, strict=True))
