@@ -5,8 +5,6 @@ Nothing here raises at the reader.
 """
 
 import dis
-import functools
-import importlib
 import itertools
 import math
 import traceback
@@ -59,17 +57,15 @@ class Finding:
         """Is the value within what is wanted? NaN never is."""
         return self.low <= self.value <= self.high
 
-    @property
-    def accepted(self) -> str:
-        """What is wanted, in words."""
-        return range_in_words(self.low, self.high, self.form)
-
     def __str__(self) -> str:
         """Return what was measured and what is wanted."""
         measured = f"{self.text}: {format(self.value, self.form)}"
         if self.low == -math.inf and self.high == math.inf:
             return measured + self.reason
-        return f"{measured} (wanted: {self.accepted})"
+        return f"{measured} (wanted: {range_in_words(self.low, self.high, self.form)})"
+
+
+Findings = Iterator[Finding]  # what a measure yields, one after another
 
 
 def at_least(text: str, value: float, low: float, reason: str = "", form: str = ".1%") -> Finding:
@@ -85,14 +81,6 @@ def at_most(text: str, value: float, high: float, reason: str = "", form: str = 
 def note(text: str, value: float, remark: str = "", form: str = ".1%") -> Finding:
     """Want nothing: only tell what was measured, with a remark behind it."""
     return Finding(text, value, reason=remark, form=form)
-
-
-def near(text: str, value: float, true: float, tolerance: float, reason: str = "", form: str = ".1%") -> Finding:
-    """Want what was measured again, give or take the tolerance; a share stays within 0 and 1."""
-    low, high = true - tolerance, true + tolerance
-    if form.endswith("%"):
-        low, high = max(low, 0.0), min(high, 1.0)
-    return Finding(text, value, low=low, high=high, reason=reason, form=form)
 
 
 @dataclass(frozen=True)
@@ -117,20 +105,6 @@ class Outcome:
         return self.text
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part of an answer.
-
-    Attributes:
-        take: takes what the reader gave, and the part's name; returns it as the measure needs it, or raises
-            ValueError or TypeError with a sentence.
-        question: the number of the earlier question that asks for it; 0 when this one does.
-    """
-
-    take: Callable[[Any, str], Any]
-    question: int = 0
-
-
 class Answer(SimpleNamespace):
     """The parts of an answer by name, each taken as what it must be. Using one that is not there ends the check."""
 
@@ -139,6 +113,8 @@ class Answer(SimpleNamespace):
         raise StillMissing(name)
 
 
+# Takes what the reader gave for a part, and the part's name; returns it as the measure needs it, or raises ValueError
+# or TypeError with a sentence.
 Take = Callable[[Any, str], Any]
 
 
@@ -154,51 +130,18 @@ class Measure:
         seconds: how long a check takes on 2 cores, about; 0 when it is hardly noticed.
     """
 
-    function: Callable[[Any], Iterator[Finding]]
+    function: Callable[[Any], Findings]
     parts: Mapping[str, Take | int]
     seconds: int = 0
 
-    def __call__(self, answer: Any) -> Iterator[Finding]:
+    def __call__(self, answer: Any) -> Findings:
         """Measure an answer, also as a part of another measure."""
         return self.function(answer)
 
 
-def asks(*, seconds: int = 0, **parts: Take | int) -> Callable[[Callable[[Any], Iterator[Finding]]], Measure]:
+def asks(*, seconds: int = 0, **parts: Take | int) -> Callable[[Callable[[Any], Findings]], Measure]:
     """Make a function the measure of a question that asks for these parts."""
     return lambda function: Measure(function, parts, seconds)
-
-
-def questions(exercise: str) -> list["Question"]:
-    """Return the questions of an exercise, in order.
-
-    A second call returns the same ones: what was predicted and answered is kept until the kernel stops.
-
-    Args:
-        exercise: the name of its notebook, such as "01_steps".
-
-    Returns:
-        A list of `Question`: each has predict(…), check(answer), hint() and solution().
-
-    Raises:
-        TypeError: the name is no text.
-        ValueError: there is no exercise of that name.
-
-    Explained in exercise 01.
-    """
-    if not isinstance(exercise, str):
-        raise TypeError(f"exercise must be the name of one, such as '01_steps', got {in_short(exercise)}")
-    names = sorted(path.stem.removeprefix("ex") for path in Path(__file__).parent.glob("ex[0-9]*.py"))
-    if exercise not in names:
-        raise ValueError(f"there is no exercise {exercise!r}: the names are {', '.join(names)}")
-    return list(_questions(exercise))
-
-
-@functools.lru_cache
-def _questions(exercise: str) -> list["Question"]:
-    found: list[Question] = []
-    for measure in importlib.import_module(f"{__package__}.ex{exercise}").QUESTIONS:
-        found.append(Question(exercise, measure, tuple(found)))
-    return found
 
 
 class Question:
@@ -214,9 +157,9 @@ class Question:
 
     def __init__(self, exercise: str, measure: Measure, earlier: Sequence["Question"] = ()) -> None:
         self.exercise, self.measure, self.earlier, self.number = exercise, measure, earlier, len(earlier) + 1
-        self.parts: dict[str, Part] = {
-            name: Part(earlier[take - 1].parts[name].take, take) if isinstance(take, int) else Part(take)
-            for name, take in measure.parts.items()
+        self.takes: dict[str, Take] = {
+            name: earlier[part - 1].takes[name] if isinstance(part, int) else part
+            for name, part in measure.parts.items()
         }
         self.given: dict[str, Any] = {}  # the parts of the last answer, as they were given
         self.prediction = ""
@@ -279,16 +222,16 @@ class Question:
             NotAttempted: nothing is there of what this question asks for.
             ValueError, TypeError: a part is not what it must be, or an earlier question comes first.
         """
-        own = [name for name, part in self.parts.items() if not part.question]
+        own = [name for name, part in self.measure.parts.items() if not isinstance(part, int)]
         by_name = self._by_name(given, own)
         found = {name: value for name, value in by_name.items() if not is_empty(value)}
         if not set(own) & set(found):
             raise NotAttempted
-        for name, part in self.parts.items():
-            if part.question and name not in found:
-                before = self.earlier[part.question - 1].given
+        for name, part in self.measure.parts.items():
+            if isinstance(part, int) and name not in found:
+                before = self.earlier[part - 1].given
                 if name not in before:
-                    first = f"answer question {part.question} first, and run its check"
+                    first = f"answer question {part} first, and run its check"
                     raise ValueError(f"{first}: its `{name}` is used here")
                 found[name] = before[name]
         self.given = found
@@ -302,7 +245,7 @@ class Question:
 
     def _by_name(self, given: Any, own: Sequence[str]) -> dict[str, Any]:
         """Tell which value is which part."""
-        names = list(self.parts)
+        names = list(self.takes)
         several = isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1)
         values = list(given) if several else [given]
         if len(names) == 1:
@@ -315,15 +258,10 @@ class Question:
             return {}
         if len(values) == len(own):
             return dict(zip(own, values, strict=True))
-        raise ValueError(f"your answer must be {self._form}, got {in_short(given)}")
-
-    @property
-    def _form(self) -> str:
-        """How the answer is to be given."""
-        return f"({', '.join(self.parts)})" if len(self.parts) > 1 else next(iter(self.parts))
+        raise ValueError(f"your answer must be ({', '.join(names)}), got {in_short(given)}")
 
     def _taken(self, values: Mapping[str, Any]) -> Answer:
-        return Answer(**{name: self.parts[name].take(value, name) for name, value in values.items()})
+        return Answer(**{name: self.takes[name](value, name) for name, value in values.items()})
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
         try:

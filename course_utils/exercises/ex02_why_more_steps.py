@@ -1,19 +1,15 @@
 """Exercise 2, why more steps than for one image: its questions, and how each answer is measured."""
 
-from collections.abc import Iterator
-
 from course_utils._gradients import image_gradient
 from course_utils.data import load_mnist
 from course_utils.evaluation import classes_seen
-from course_utils.exercises.core import Answer, Finding, at_least, at_most, given_back
+from course_utils.exercises.core import Answer, Findings, asks, at_least, at_most
 from course_utils.exercises.measures import (
-    asks,
     function,
     least_apart,
     noise,
     number,
     plain_network,
-    reflection,
     success_of,
     threshold,
     within,
@@ -27,8 +23,8 @@ import tensorflow as tf
 TOGETHER = (1, 10, 100, 1_000, 10_000)
 
 
-@asks(mean_cosine=function("gradients"))
-def cosine_of_two_gradients(answer: Answer) -> Iterator[Finding]:
+@asks(mean_cosine=function("gradients", gives=number))
+def cosine_of_two_gradients(answer: Answer) -> Findings:
     """A function of gradients, (N, H, W, C), that returns the mean cosine between two different ones."""
     generator = np.random.default_rng()
     for name, shared in {"unrelated": 0.0, "partly alike": 1.0, "opposite in pairs": -2.0}.items():
@@ -36,9 +32,9 @@ def cosine_of_two_gradients(answer: Answer) -> Iterator[Finding]:
         if shared < 0:
             gradients = np.concatenate([gradients, -3 * gradients])
         rows = gradients.reshape(len(gradients), -1)
-        true = float(np.mean([_cosine(rows[i], rows[j]) for i in range(len(rows)) for j in range(i)]))
-        given = given_back(answer.mean_cosine(gradients.astype(np.float32)), "mean_cosine(gradients)")
-        yours = number(given, "mean_cosine(gradients)")
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        true = float(np.mean((rows @ rows.T)[np.triu_indices(len(rows), 1)]))
+        yours = answer.mean_cosine(gradients.astype(np.float32))
         reason = (
             f"You have {yours:.3f}, we have {true:.3f}. "
             "Is every gradient divided by its length, and is none compared with itself?"
@@ -46,12 +42,8 @@ def cosine_of_two_gradients(answer: Answer) -> Iterator[Finding]:
         yield at_most(f"gradients that are {name}: difference from ours", abs(yours - true), 1e-3, reason, ".4f")
 
 
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
-
-
-@asks(steps_needed=function("images"))
-def steps_until_nine_in_ten(answer: Answer) -> Iterator[Finding]:
+@asks(steps_needed=function("images", gives=number))
+def steps_until_nine_in_ten(answer: Answer) -> Findings:
     """A function of images, none of them a 3, that returns the fewest steps of 0.01 until nine in ten are a 3."""
     train = load_mnist().train
     others = np.random.default_rng().choice(np.flatnonzero(train.labels != 3), 120, replace=False)
@@ -62,8 +54,7 @@ def steps_until_nine_in_ten(answer: Answer) -> Iterator[Finding]:
         "100 digits together": train.images[others[20:]],
     }
     for name, images in cases.items():
-        given = given_back(answer.steps_needed(images), "steps_needed(images)")
-        yours, ours = number(given, "steps_needed(images)"), _steps_needed(images)
+        yours, ours = answer.steps_needed(images), _steps_needed(images)
         reason = (
             f"They are drawn anew: you have {yours:g} steps, we have {ours}. One step is 0.01 for every pixel, from "
             "zero, until 90 % are taken for a 3. Do you look at images that `add_noise` has clipped?"
@@ -85,7 +76,7 @@ def _steps_needed(images: np.ndarray) -> int:
 
 
 @asks(all_noise=noise(len(TOGETHER)))
-def noise_for_so_many(answer: Answer) -> Iterator[Finding]:
+def noise_for_so_many(answer: Answer) -> Findings:
     """One noise for each number of images, at a limit of 0.2: (numbers, H, W, C)."""
     all_noise = answer.all_noise
     yield within(all_noise, 0.2)
@@ -100,4 +91,4 @@ def noise_for_so_many(answer: Answer) -> Iterator[Finding]:
     yield at_least("what 10,000 gain over one", success[-1] - success[0], 0.02, "More images should help.")
 
 
-QUESTIONS = [cosine_of_two_gradients, steps_until_nine_in_ten, noise_for_so_many, reflection]
+QUESTIONS = [cosine_of_two_gradients, steps_until_nine_in_ten, noise_for_so_many]

@@ -1,15 +1,11 @@
 """Exercise 3, noise_limit and noise_l2_weight: its questions, and how each answer is measured."""
 
-from collections.abc import Iterator
-
-from course_utils.exercises.core import Answer, Finding, at_least, at_most, note
+from course_utils.exercises.core import Answer, Findings, asks, at_least, at_most, note
 from course_utils.exercises.measures import (
     LIMIT,
-    asks,
     cells_as_measured,
     noise,
     one_of,
-    reflection,
     search_for,
     shares,
     success_of,
@@ -23,23 +19,20 @@ L2_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 
 
 @asks(success_map=shares(len(LIMITS), len(L2_WEIGHTS)))
-def success_by_limit_and_weight(answer: Answer) -> Iterator[Finding]:
+def success_by_limit_and_weight(answer: Answer) -> Findings:
     """Success for the 3, shape (limits, weights)."""
 
-    def success(cell: tuple[int, ...]) -> float:
-        limit, weight = LIMITS[cell[0]], L2_WEIGHTS[cell[1]]
-        return success_of(search_for(3, noise_limit=limit, noise_l2_weight=weight), 3, limit)
+    def success(limit: float, weight: float) -> float:
+        return success_of(search_for(3, noise_limit=limit, noise_l2_weight=weight), 3)
 
-    def words(cell: tuple[int, ...]) -> str:
-        return f"limit {LIMITS[cell[0]]} and weight {L2_WEIGHTS[cell[1]]}"
-
+    axes, words = (LIMITS, L2_WEIGHTS), "limit {} and weight {}"
     # with other steps or another seed the largest weights give other noise: 12 points at most, mostly 6
     reason = "Rows are limits, columns weights. Is each searched with its own number of steps, and `seed=seed`?"
-    yield cells_as_measured(answer.success_map, success, words, count=12, tolerance=0.1, reason=reason)
+    yield cells_as_measured(answer.success_map, axes, words, success, count=12, tolerance=0.1, reason=reason)
 
 
 @asks(small_noise=noise(), target=one_of(*range(10)))
-def smallest_limit(answer: Answer) -> Iterator[Finding]:
+def smallest_limit(answer: Answer) -> Findings:
     """Noise that nine in ten fall for, at a small limit, and the target."""
     largest = float(np.abs(answer.small_noise).max())
     yield at_most("largest |noise|", largest, 0.3 + 1e-6, "A smaller limit is enough.", ".3f")
@@ -48,7 +41,7 @@ def smallest_limit(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(faint_noise=noise())
-def faint_noise(answer: Answer) -> Iterator[Finding]:
+def faint_noise(answer: Answer) -> Findings:
     """Noise for the 3 that the limit alone could not make as faint."""
     noise = answer.faint_noise
     yield within(noise, LIMIT)
@@ -62,4 +55,4 @@ def faint_noise(answer: Answer) -> Iterator[Finding]:
     yield at_least("what yours has more", success - by_limit, 0.1, reason)
 
 
-QUESTIONS = [success_by_limit_and_weight, smallest_limit, faint_noise, reflection]
+QUESTIONS = [success_by_limit_and_weight, smallest_limit, faint_noise]

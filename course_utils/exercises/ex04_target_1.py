@@ -1,26 +1,23 @@
 """Exercise 4, target 1: its questions, and how each answer is measured."""
 
-from collections.abc import Iterator
-
 from course_utils.data import load_mnist
 from course_utils.evaluation import classes_seen
-from course_utils.exercises.core import Answer, Finding, at_least, at_most, note
+from course_utils.exercises.core import Answer, Findings, asks, at_least, at_most, note
 from course_utils.exercises.measures import (
     LIMIT,
     TEST_IMAGES,
     as_measured,
     as_ours,
-    asks,
     measured,
     noise,
     one_of,
     plain_network,
-    reflection,
     shares,
     success_of,
     threshold,
     within,
 )
+from course_utils.noise import add_noise
 from course_utils.notebook import chosen_seed
 
 import numpy as np
@@ -29,7 +26,7 @@ WAYS = ("as it is", "without the cut", "only what darkens", "only what lightens"
 
 
 @asks(noise_for_1=noise())
-def noise_for_the_1(answer: Answer) -> Iterator[Finding]:
+def noise_for_the_1(answer: Answer) -> Findings:
     """Noise for the 1."""
     yield within(answer.noise_for_1, LIMIT)
     success = success_of(answer.noise_for_1, 1)
@@ -39,10 +36,10 @@ def noise_for_the_1(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(noise_for_1=1, digit=one_of(*range(10)), share=shares())
-def who_holds_out(answer: Answer) -> Iterator[Finding]:
+def who_holds_out(answer: Answer) -> Findings:
     """The digit of which the smallest share is taken for a 1, and this share."""
     yield from noise_for_the_1(answer)
-    confusion = measured(answer.noise_for_1, 1, LIMIT).confusion
+    confusion = measured(answer.noise_for_1, 1).confusion
     taken = confusion[:, 1] / confusion.sum(axis=1)
     taken[1] = 1.0
     share = float(taken[answer.digit])
@@ -52,16 +49,16 @@ def who_holds_out(answer: Answer) -> Iterator[Finding]:
     yield at_most("digits that hold out better than yours", better, 0, "Another digit holds out better.", ".0f")
 
 
-def ten_that_work(answer: Answer) -> Iterator[Finding]:
+def ten_that_work(answer: Answer) -> Findings:
     """Measure noise for every class."""
     yield within(answer.all_noise, LIMIT)
-    success = [_success_in_a_way(one, target) for target, one in enumerate(answer.all_noise)]
+    success = [success_of(one, target) for target, one in enumerate(answer.all_noise)]
     hardly = f"Noise for the {int(np.argmin(success))} that hardly works, or is it for another class?"
     yield at_least("lowest success of the ten", min(success), 0.3, hardly)
 
 
 @asks(all_noise=noise(10), table=shares(10, 10))
-def taken_for(answer: Answer) -> Iterator[Finding]:
+def taken_for(answer: Answer) -> Findings:
     """Of the images not of class t, the share that noise for t makes a c: [t, c]."""
     yield from ten_that_work(answer)
     table, again = answer.table, np.empty((10, 10))
@@ -78,11 +75,10 @@ def taken_for(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=5, all_noise=3, tested=shares(10, len(WAYS)))
-def what_the_cut_explains(answer: Answer) -> Iterator[Finding]:
+def what_the_cut_explains(answer: Answer) -> Findings:
     """Success of each noise as it is, without the cut to [0, 1], and of its two halves: (noises, ways)."""
     yield from ten_that_work(answer)
-    all_ways = range(len(WAYS))
-    again = np.array([[_success_in_a_way(answer.all_noise[t], t, way) for way in all_ways] for t in range(10)])
+    again = np.array([_success_in_each_way(one, target) for target, one in enumerate(answer.all_noise)])
     reason = (
         "Rows are the noises, columns the four ways, in the order of the text. Are the images of the noise's own "
         "class left out, and are the halves cut to [0, 1]?"
@@ -92,12 +88,12 @@ def what_the_cut_explains(answer: Answer) -> Iterator[Finding]:
         yield note(f"noise for the {target}, {WAYS[way]}", float(again[target, way]))
 
 
-def _success_in_a_way(one: np.ndarray, target: int, way: int = 0) -> float:
-    test = load_mnist().test
-    images, labels = test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES]
-    noisy = images + (one, one, np.maximum(one, 0), np.minimum(one, 0))[way]
-    seen = classes_seen(plain_network(chosen_seed()), noisy if way == 1 else np.clip(noisy, 0, 1))
-    return float(np.mean(seen[labels != target] == target))
+def _success_in_each_way(one: np.ndarray, target: int) -> list[float]:
+    test, network = load_mnist().test, plain_network(chosen_seed())
+    others = test.images[:TEST_IMAGES][test.labels[:TEST_IMAGES] != target]
+    darkens, lightens = np.maximum(one, 0), np.minimum(one, 0)
+    ways = add_noise(others, one), others + one, add_noise(others, darkens), add_noise(others, lightens)
+    return [float(np.mean(classes_seen(network, noisy) == target)) for noisy in ways]
 
 
-QUESTIONS = [noise_for_the_1, who_holds_out, taken_for, what_the_cut_explains, reflection]
+QUESTIONS = [noise_for_the_1, who_holds_out, taken_for, what_the_cut_explains]

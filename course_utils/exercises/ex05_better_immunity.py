@@ -1,24 +1,21 @@
 """Exercise 5, a better way to be immune: its questions, and how each answer is measured."""
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 from course_utils.attacks import AttackReport, left_one_by_one
 from course_utils.data import load_mnist
 from course_utils.evaluation import classes_seen
-from course_utils.exercises.core import Answer, Finding, at_least, at_most, given_back, note
+from course_utils.exercises.core import Answer, Findings, asks, at_least, at_most, given_back, note
 from course_utils.exercises.measures import (
     LIMIT,
     TEST_IMAGES,
     accuracy_under,
-    asks,
     function,
     lent,
     noise,
     overlaid,
     plain_network,
-    reflection,
     threshold,
     within,
 )
@@ -48,7 +45,7 @@ def noise_for_the_plain_network() -> np.ndarray:
     return find_universal_noise(plain_network(chosen_seed()), images, range(10), LIMIT, seed=chosen_seed())
 
 
-def reads_and_resists(network: keras.Model, clean: float, noisy: float, noise_limit: float) -> Iterator[Finding]:
+def reads_and_resists(network: keras.Model, clean: float, noisy: float, noise_limit: float) -> Findings:
     """The cheap looks: at digits, as they are and with noise for the plain network, and at both moved by a pixel."""
     test, moved = load_mnist().test, moved_images()
     images, labels = test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES]
@@ -77,7 +74,7 @@ def moved_images() -> np.ndarray:
     return np.array([image[ways[way][0] :, ways[way][1] :][:height, :width] for image, way in moved])
 
 
-def not_finished(network: keras.Model) -> Iterator[Finding]:
+def not_finished(network: keras.Model) -> Findings:
     """Is it one of the course's finished networks, as it is or in another dress? They answer alike."""
     seen = classes_seen(network, overlaid())
     alike = {name: float(np.mean(seen == answers)) for name, answers in answers_of_the_finished().items()}
@@ -94,7 +91,7 @@ def answers_of_the_finished() -> dict[str, np.ndarray]:
     return {name: classes_seen(pretrained_network(name), overlaid()) for name in names}
 
 
-def convincing(report: AttackReport, universal: float | None, single: float) -> Iterator[Finding]:
+def convincing(report: AttackReport, universal: float | None, single: float) -> Findings:
     """Hold a network against the judge's report: first whether that is to be believed."""
     text = "trustworthy, for the judge of notebook 06 (1: yes, 0: no)"
     yield at_least(
@@ -109,7 +106,7 @@ def convincing(report: AttackReport, universal: float | None, single: float) -> 
 
 def not_by_heart(
     network: keras.Model, report: AttackReport, universal: float | None, single: float, noise_limit: float
-) -> Iterator[Finding]:
+) -> Findings:
     """The same attacks once more on images moved by a pixel: what knows the test images by heart helps no more."""
     moved, labels = moved_images(), load_mnist().test.labels[:TEST_IMAGES]
     if universal is not None:
@@ -137,7 +134,7 @@ def likely(report: AttackReport) -> str:
 
 
 @asks(seconds=15, on_old_noise=function("network", "batches"), fresh_noise=function("network"))
-def old_noise_and_fresh(answer: Answer) -> Iterator[Finding]:
+def old_noise_and_fresh(answer: Answer) -> Findings:
     """A training that resists the plain network's noise, and a search that breaks it."""
     forget()
     trained = trained_within_budget(answer.on_old_noise)
@@ -152,7 +149,7 @@ def old_noise_and_fresh(answer: Answer) -> Iterator[Finding]:
     yield at_most("accuracy under the worst of your fresh noise", lowest, 0.5, reason)
 
 
-def immune_within_budget(train: Any, universal: float, single: float) -> Iterator[Finding]:
+def immune_within_budget(train: Any, universal: float, single: float) -> Findings:
     """Measure what a way to train makes within the budget: the cheap looks first, the attack last."""
     forget()
     trained = trained_within_budget(train)
@@ -164,15 +161,15 @@ def immune_within_budget(train: Any, universal: float, single: float) -> Iterato
 
 
 @asks(seconds=60, my_training=function("network", "batches"))
-def my_training(answer: Answer) -> Iterator[Finding]:
+def my_training(answer: Answer) -> Findings:
     """A function train(network, batches) that makes a network immune within the budget."""
     yield from immune_within_budget(answer.my_training, threshold(0.85, 0.25), threshold(0.2, 0.0))
 
 
 @asks(seconds=60, my_better_training=function("network", "batches"))
-def my_better_training(answer: Answer) -> Iterator[Finding]:
+def my_better_training(answer: Answer) -> Findings:
     """A function train(network, batches) that beats the course's ways within the budget."""
     yield from immune_within_budget(answer.my_better_training, threshold(0.945, 0.3), threshold(0.83, 0.1))
 
 
-QUESTIONS = [old_noise_and_fresh, my_training, my_better_training, reflection]
+QUESTIONS = [old_noise_and_fresh, my_training, my_better_training]

@@ -1,23 +1,20 @@
 """Exercise 6, noise for single images: its questions, and how each answer is measured."""
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 from course_utils._checks import check_network
 from course_utils.attacks import reattack
 from course_utils.data import load_mnist
-from course_utils.exercises.core import Answer, Finding, as_array, at_most, given_back
+from course_utils.exercises.core import Answer, Findings, as_array, asks, at_most, given_back
 from course_utils.exercises.ex05_better_immunity import convincing, not_by_heart, not_finished, reads_and_resists
 from course_utils.exercises.measures import (
     a_network,
     accuracy_under,
-    asks,
     cells_as_measured,
     function,
     lent,
     plain_network,
-    reflection,
     shares,
     threshold,
     within,
@@ -60,7 +57,7 @@ def accuracy_left(
 STRONG = ("interleaved", 0.35, 0.1)  # what a strong attack leaves of it there
 
 
-def strong(attack: Any, name: str, noise_limit: float, most: float, turned: bool = False) -> Iterator[Finding]:
+def strong(attack: Any, name: str, noise_limit: float, most: float, turned: bool = False) -> Findings:
     """Measure that an attack keeps to its limit and leaves little."""
     found, left = accuracy_left(attack, name, noise_limit, turned=turned)
     where = f"{name} at {noise_limit}{', network and digits on their side' if turned else ''}"
@@ -71,7 +68,7 @@ def strong(attack: Any, name: str, noise_limit: float, most: float, turned: bool
 
 
 @asks(seconds=10, attack=function("network", "images", "labels", "noise_limit"))
-def attack_on_single_images(answer: Answer) -> Iterator[Finding]:
+def attack_on_single_images(answer: Answer) -> Findings:
     """A function attack(network, images, labels, noise_limit) → noise, one for each image."""
     for name, noise_limit, most in (
         ("interleaved", 0.2, threshold(0.7, 0.2)),
@@ -82,19 +79,17 @@ def attack_on_single_images(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=20, attack=1, table=shares(len(NETWORKS), len(LIMITS)))
-def accuracy_by_limit(answer: Answer) -> Iterator[Finding]:
+def accuracy_by_limit(answer: Answer) -> Findings:
     """The table of what the attack leaves, shape (networks, limits)."""
     yield from strong(answer.attack, *STRONG)
     yield cells_as_measured(
-        answer.table,
-        lambda cell: accuracy_left(answer.attack, NETWORKS[cell[0]], LIMITS[cell[1]])[1],
-        lambda cell: f"{NETWORKS[cell[0]]} at {LIMITS[cell[1]]}",
+        answer.table, (NETWORKS, LIMITS), "{} at {}", lambda *where: accuracy_left(answer.attack, *where)[1],
         count=10, tolerance=0.05, reason="Rows are networks, columns limits.",
     )  # fmt: skip
 
 
 @asks(seconds=40, my_network=a_network)
-def immune_at_a_fifth(answer: Answer) -> Iterator[Finding]:
+def immune_at_a_fifth(answer: Answer) -> Findings:
     """A network that noise of 0.2 for single images does little harm to."""
     network, seed = answer.my_network, chosen_seed()
     check_network(network, load_mnist().test.images[:20])
@@ -105,4 +100,4 @@ def immune_at_a_fifth(answer: Answer) -> Iterator[Finding]:
     yield from not_by_heart(network, report, None, threshold(0.85, 0.4), 0.2)
 
 
-QUESTIONS = [attack_on_single_images, accuracy_by_limit, immune_at_a_fifth, reflection]
+QUESTIONS = [attack_on_single_images, accuracy_by_limit, immune_at_a_fifth]

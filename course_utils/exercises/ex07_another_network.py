@@ -1,35 +1,33 @@
 """Exercise 7, another network: its questions, and how each answer is measured."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from course_utils._checks import check_network
 from course_utils._gradients import compiled_logits
 from course_utils.data import Dataset, load_mnist
-from course_utils.evaluation import evaluate_noise
-from course_utils.exercises.core import Answer, Finding, as_array, at_least, at_most, note
+from course_utils.exercises.core import Answer, Findings, as_array, asks, at_least, at_most, note
 from course_utils.exercises.measures import (
     TEST_IMAGES,
     Take,
     a_network,
+    accuracy_under,
     as_measured,
-    asks,
     by_name,
-    clean_accuracy,
     least_apart,
     noise,
     overlaid,
     plain_network,
-    reflection,
+    search_for,
     shares,
+    success_of,
     threshold,
     within,
 )
 from course_utils.models import convolutional_network
 from course_utils.noise import add_noise
 from course_utils.notebook import cached_network, chosen_seed, pretrained_network
-from course_utils.search import find_universal_noise
 
 import keras
 import numpy as np
@@ -61,15 +59,7 @@ def everyone(networks: Mapping[str, keras.Model]) -> dict[str, keras.Model]:
 
 def found_on(network: keras.Model, **settings: Any) -> np.ndarray:
     """Search noise for the 3 against one network."""
-    images, seed = load_mnist().train.images, chosen_seed()
-    return find_universal_noise(network, images, 3, CARRIED, seed=seed, **settings)[0]
-
-
-def success_on(network: keras.Model, one: np.ndarray) -> float:
-    """Measure how many of the first test images noise makes a 3 for this network."""
-    test = load_mnist().test
-    report = evaluate_noise(network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, 3, CARRIED)
-    return report.success_rate or 0.0
+    return search_for(3, network, noise_limit=CARRIED, **settings)
 
 
 def loss_on(network: keras.Model, one: np.ndarray) -> float:
@@ -130,7 +120,7 @@ def of_networks(networks: Mapping[str, Any], take: Take, value: np.ndarray, name
 
 
 @asks(my_networks=by_name(a_network))
-def own_networks(answer: Answer) -> Iterator[Finding]:
+def own_networks(answer: Answer) -> Findings:
     """At least three trained networks by name."""
     networks, images = own(answer.my_networks), load_mnist().test.images[:TEST_IMAGES]
     reason = "Three, each with a name of its own, which is neither plain nor immune."
@@ -140,7 +130,8 @@ def own_networks(answer: Answer) -> Iterator[Finding]:
             check_network(network, images)
         except (TypeError, ValueError) as error:
             raise ValueError(f"in `my_networks`, {name!r}: {error}") from None
-    right = {name: clean_accuracy(network) for name, network in networks.items()}
+    nothing = np.zeros(images.shape[1:], np.float32)
+    right = {name: accuracy_under(network, nothing) for name, network in networks.items()}
     weakest = min(right, key=lambda name: right[name])
     reason = f"It is {weakest}. Train it longer, or at a larger rate."
     yield at_least("accuracy of the weakest", right[weakest], threshold(0.93, 0.85), reason)
@@ -157,7 +148,7 @@ def own_networks(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=5, my_networks=1, all_noise=of_axes(4, 5), table=of_axes(2, 3))
-def found_on_tested_on(answer: Answer) -> Iterator[Finding]:
+def found_on_tested_on(answer: Answer) -> Findings:
     """Noise for the 3 found on each network, and the table [found, tested]."""
     yield from own_networks(answer)
     networks = everyone(answer.my_networks)
@@ -167,12 +158,12 @@ def found_on_tested_on(answer: Answer) -> Iterator[Finding]:
     apart, names = least_apart(dict(zip(networks, all_noise, strict=True)))
     reason = f"For {names} it is one noise. Search on each network anew."
     yield at_least("pixels in which the noise of two networks differs", apart, 0.05, reason)
-    measured = np.array([[success_on(network, one) for network in networks.values()] for one in all_noise])
+    measured = np.array([[success_of(one, 3, network) for network in networks.values()] for one in all_noise])
     taken_off = {}
     for one, success, (name, network) in zip(all_noise, np.diag(measured), networks.items(), strict=True):
         ours = found_on(network)
         reason = "A search reaches more. Was it made on this network, with the whole limit?"
-        possible = success_on(network, ours)
+        possible = success_of(ours, 3, network)
         yield at_least(f"noise found on {name}: success there", success, max(0, possible - 0.1), reason)
         without, under_ours, under_this = (loss_on(network, each) for each in (0 * ours, ours, one))
         taken_off[name] = (without - under_this) / (without - under_ours)
@@ -189,7 +180,7 @@ def found_on_tested_on(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=10, my_networks=1, common_noise=noise())
-def noise_for_several(answer: Answer) -> Iterator[Finding]:
+def noise_for_several(answer: Answer) -> Findings:
     """Noise for the 3 that was found on all of the reader's networks at once."""
     yield from own_networks(answer)
     networks, common = own(answer.my_networks), answer.common_noise
@@ -202,15 +193,15 @@ def noise_for_several(answer: Answer) -> Iterator[Finding]:
     least = min(1.0, best + max(1e-6, threshold(0.05, 0.0) * (1 - best)))
     yield at_least("your networks under yours, on average", _mean_success(networks, common), least, reason)
     hidden = cached_network(hidden_network, load_mnist(), chosen_seed() + 100)
-    there = [success_on(hidden, one) for one in alone]
+    there = [success_of(one, 3, hidden) for one in alone]
     yield note("a network you have never seen, under noise found on one of yours, at best", max(there))
     yield note("the same, on average", float(np.mean(there)))
     reason = "Any noise found on a single one does clearly better."
-    yield at_least("the same network under yours", success_on(hidden, common), min(there) - 0.05, reason)
+    yield at_least("the same network under yours", success_of(common, 3, hidden), min(there) - 0.05, reason)
 
 
 def _mean_success(networks: Mapping[str, keras.Model], one: np.ndarray) -> float:
-    return float(np.mean([success_on(network, one) for network in networks.values()]))
+    return float(np.mean([success_of(one, 3, network) for network in networks.values()]))
 
 
-QUESTIONS = [own_networks, found_on_tested_on, noise_for_several, reflection]
+QUESTIONS = [own_networks, found_on_tested_on, noise_for_several]

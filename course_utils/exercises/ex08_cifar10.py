@@ -1,21 +1,18 @@
 """Exercise 8, CIFAR-10: its questions, and how each answer is measured."""
 
 import functools
-from collections.abc import Iterator
 
 from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import NoiseReport, evaluate_noise
-from course_utils.exercises.core import Answer, Finding, at_least, at_most
+from course_utils.exercises.core import Answer, Finding, Findings, asks, at_least, at_most
 from course_utils.exercises.measures import (
     TEST_IMAGES,
     a_network,
     as_measured,
     as_ours,
-    asks,
     noise,
     number,
     plain_network,
-    reflection,
     shares,
     within,
 )
@@ -51,7 +48,7 @@ def measured(network: keras.Model, one: np.ndarray, target: int | None) -> Noise
 
 
 @asks(my_network=a_network)
-def my_network(answer: Answer) -> Iterator[Finding]:
+def my_network(answer: Answer) -> Findings:
     """A network that reads CIFAR-10 a little."""
     accuracy = measured(answer.my_network, np.zeros(IMAGE, np.float32), None).accuracy
     reason = "Is it trained? Does its last layer return logits, as the loss expects? Let the learning rate fall."
@@ -59,7 +56,7 @@ def my_network(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=10, all_noise=noise(3, 10, shape=IMAGE), success=shares(3, 10))
-def noise_at_three_limits(answer: Answer) -> Iterator[Finding]:
+def noise_at_three_limits(answer: Answer) -> Findings:
     """Noise for ten classes at three limits, and their success rates."""
     plain, _ = both(chosen_seed())
     again = []
@@ -74,7 +71,7 @@ def noise_at_three_limits(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(for_digits=number, for_photographs=number)
-def noise_needed(answer: Answer) -> Iterator[Finding]:
+def noise_needed(answer: Answer) -> Findings:
     """The median of margin / Σ |slope|, for the digits and for the photographs."""
     plain, _ = both(chosen_seed())
     yield _as_estimated("digits", answer.for_digits, plain_network(chosen_seed()), load_mnist())
@@ -104,7 +101,7 @@ def _noise_needed(network: keras.Model, images: np.ndarray, labels: np.ndarray) 
 
 
 @asks(seconds=25, fresh_noise=noise(2, 11, shape=IMAGE), accuracies=shares(2, 3))
-def fresh_noise_for_both(answer: Answer) -> Iterator[Finding]:
+def fresh_noise_for_both(answer: Answer) -> Findings:
     """Eleven noises against each network, and what they leave."""
     noises, again = answer.fresh_noise, []
     yield within(noises, FRESH)
@@ -137,4 +134,4 @@ def _fresh(network: keras.Model) -> np.ndarray:
     return np.concatenate([towards, find_universal_noise(network, images, None, FRESH, steps=60, seed=seed)])
 
 
-QUESTIONS = [my_network, noise_at_three_limits, noise_needed, fresh_noise_for_both, reflection]
+QUESTIONS = [my_network, noise_at_three_limits, noise_needed, fresh_noise_for_both]

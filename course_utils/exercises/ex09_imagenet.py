@@ -1,20 +1,17 @@
 """Exercise 9, ImageNet: its questions, and how each answer is measured."""
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, evaluate_noise
-from course_utils.exercises.core import Answer, Finding, at_least
+from course_utils.exercises.core import Answer, Finding, Findings, asks, at_least
 from course_utils.exercises.measures import (
     as_ours,
-    asks,
     by_name,
     noise,
     number,
     one_of,
-    reflection,
     shares,
     within,
 )
@@ -64,14 +61,14 @@ def fools(one: np.ndarray, reason: str) -> Finding:
 
 
 @asks(seconds=5, away=noise(shape=IMAGE))
-def away_from_the_answer(answer: Answer) -> Iterator[Finding]:
+def away_from_the_answer(answer: Answer) -> Findings:
     """Noise of 10 of 255 that changes most predictions."""
     yield within(answer.away, AWAY)
     yield fools(answer.away, "Was it searched with the whole limit, for long enough, and on many photographs?")
 
 
 @asks(seconds=5, target=a_class, noise=noise(shape=IMAGE))
-def towards_one_class(answer: Answer) -> Iterator[Finding]:
+def towards_one_class(answer: Answer) -> Findings:
     """Noise of 16 of 255 that makes most photographs one class."""
     yield within(answer.noise, TOWARDS)
     success = measured(answer.noise, samples().test.images, answer.target).success_rate or 0.0
@@ -80,7 +77,7 @@ def towards_one_class(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=5, from_few=noise(shape=IMAGE), rate_on_the_50=shares(), rate_on_test=shares())
-def from_few_photographs(answer: Answer) -> Iterator[Finding]:
+def from_few_photographs(answer: Answer) -> Findings:
     """Noise searched on 50 photographs, and its fooling rates there and on others."""
     yield within(answer.from_few, AWAY)
     few, test = samples().train.images[:FEW], samples().test.images
@@ -93,7 +90,7 @@ def from_few_photographs(answer: Answer) -> Iterator[Finding]:
 
 
 @asks(seconds=10, away=1, rates=by_name(shares(), "mirrored", "shifted", "small"))
-def carried_over(answer: Answer) -> Iterator[Finding]:
+def carried_over(answer: Answer) -> Findings:
     """Fooling rates of the noise of question 1 on mirrored, shifted and small photographs."""
     yield from away_from_the_answer(answer)
     for name, rate in rates_elsewhere(answer.away).items():
@@ -114,7 +111,7 @@ def rates_elsewhere(one: np.ndarray) -> dict[str, float]:
 
 
 @asks(hours_of_search=number, hours_of_training=number)
-def hours(answer: Answer) -> Iterator[Finding]:
+def hours(answer: Answer) -> Findings:
     """The hours of searching and of training, for a thousand classes."""
     long = stored_result("imagenet_noise")
     search = 1_000 * long["towards"]["seconds"] / 3_600
@@ -129,4 +126,4 @@ def _as_worked_out(what: str, given: float, ours: float) -> Finding:
     return as_ours(f"hours of {what}", given, ours, 0.1, reason, relative=True)
 
 
-QUESTIONS = [away_from_the_answer, towards_one_class, from_few_photographs, carried_over, hours, reflection]
+QUESTIONS = [away_from_the_answer, towards_one_class, from_few_photographs, carried_over, hours]

@@ -7,13 +7,14 @@ a function is called, cells of a table, drawn anew for each check, are measured.
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from course_utils._checks import in_short
 from course_utils.data import load_mnist, using_fallback_data
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
-from course_utils.exercises.core import Answer, Finding, Take, as_array, asks, at_least, at_most, is_empty
+from course_utils.exercises.core import Finding, Take, as_array, at_least, at_most, given_back, is_empty
 from course_utils.models import copy_network, train_course_network
 from course_utils.noise import add_noise
 from course_utils.notebook import cached_network, chosen_seed
@@ -30,8 +31,8 @@ OVER_THE_LIMIT = "Clip the noise to ± noise_limit after every step."
 # What the parts of an answer can be. Each takes what the reader gave and the name of the part.
 
 
-def function(*arguments: str) -> Take:
-    """A function of the reader's own, of such arguments."""
+def function(*arguments: str, gives: Take | None = None) -> Take:
+    """A function of the reader's own, of such arguments; `gives` is what to take for what it gives back."""
 
     def take(value: Any, name: str) -> Any:
         form = f"{name}({', '.join(arguments)})"
@@ -40,14 +41,17 @@ def function(*arguments: str) -> Take:
         try:
             takes = inspect.signature(value)
             takes.bind(*arguments)
+            first = tuple(takes.parameters)[: len(arguments)]
         except TypeError as error:
             raise TypeError(f"`{name}` must be a function {form}: {error}") from None
         except ValueError:  # one that does not tell what it takes
-            return value
-        first = tuple(takes.parameters)[: len(arguments)]
+            first = arguments
         if first != arguments and set(first) == set(arguments):
             raise TypeError(f"`{name}` must be a function {form}: its arguments are in another order")
-        return value
+        if gives is None:
+            return value
+        call = form if len(arguments) == 1 else f"{name}(…)"
+        return lambda *about: gives(given_back(value(*about), form), call)
 
     return take
 
@@ -82,19 +86,21 @@ def number(value: Any, name: str) -> float:
     return float(as_array(value, (), f"`{name}`"))
 
 
-def one_of(*choices: int) -> Take:
-    """A whole number out of a few; a text such as "2" and 2.0 are meant as one."""
+def one_of(*choices: float) -> Take:
+    """One of a few numbers, whole or not; a text such as "2" and 2.0 are meant as 2."""
 
-    def take(value: Any, name: str) -> int:
+    def take(value: Any, name: str) -> float:
         try:
             found = number(value, name)
         except ValueError:
-            found = -1.0
-        if found not in choices:
-            last = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
-            allowed = f"from {choices[0]} to {choices[-1]}" if choices == tuple(range(len(choices))) else last
-            raise ValueError(f"`{name}` must be a whole number, {allowed}, got {in_short(value)}")
-        return int(found)
+            found = math.nan
+        for choice in choices:
+            if found == np.float32(choice):
+                return choice
+        whole = "a whole number, " if all(isinstance(choice, int) for choice in choices) else ""
+        last = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+        allowed = f"from {choices[0]} to {choices[-1]}" if choices == tuple(range(len(choices))) else last
+        raise ValueError(f"`{name}` must be {whole}{allowed}, got {in_short(value)}")
 
     return take
 
@@ -135,30 +141,28 @@ def threshold(mnist: float, stand_in: float) -> float:
 # What the measures share.
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def plain_network(seed: int) -> keras.Model:
-    """Return the course's network."""
+    """Return the course's network, or another one that was trained alike, from another seed."""
     return cached_network(train_course_network, load_mnist(), seed)
 
 
-def measured(one: np.ndarray, target_class: int | None, noise_limit: float = 1.0) -> NoiseReport:
-    """Measure noise on test images, which no search has seen."""
+def measured(one: np.ndarray, target_class: int | None, network: keras.Model | None = None) -> NoiseReport:
+    """Measure noise on test images, which no search has seen; without another network, on the course's."""
     test = load_mnist().test
-    network = plain_network(chosen_seed())
-    return evaluate_noise(
-        network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, target_class, noise_limit
-    )
+    network = plain_network(chosen_seed()) if network is None else network
+    return evaluate_noise(network, test.images[:TEST_IMAGES], test.labels[:TEST_IMAGES], one, target_class, 1.0)
 
 
-def success_of(one: np.ndarray, target_class: int, noise_limit: float = 1.0) -> float:
+def success_of(one: np.ndarray, target_class: int, network: keras.Model | None = None) -> float:
     """Measure the success rate on those test images."""
-    return measured(one, target_class, noise_limit).success_rate or 0.0
+    return measured(one, target_class, network).success_rate or 0.0
 
 
-def search_for(target: int, images: np.ndarray | None = None, **settings: Any) -> np.ndarray:
+def search_for(target: int, network: keras.Model | None = None, **settings: Any) -> np.ndarray:
     """Search noise as the reader does, with the seed of the notebook."""
-    images = load_mnist().train.images if images is None else images
-    return find_universal_noise(plain_network(chosen_seed()), images, target, seed=chosen_seed(), **settings)[0]
+    network = plain_network(chosen_seed()) if network is None else network
+    return find_universal_noise(network, load_mnist().train.images, target, seed=chosen_seed(), **settings)[0]
 
 
 def lent(network: keras.Model, borrow: Callable[[keras.Model], Any]) -> Any:
@@ -190,11 +194,6 @@ def accuracy_under(network: keras.Model, one: np.ndarray, count: int = TEST_IMAG
     return float(np.mean(classes_seen(network, add_noise(test.images[:count], one)) == test.labels[:count]))
 
 
-def clean_accuracy(network: keras.Model) -> float:
-    """Measure accuracy on the first test images as they are."""
-    return accuracy_under(network, np.zeros(load_mnist().test.images.shape[1:], np.float32))
-
-
 def overlaid() -> np.ndarray:
     """Lay test digits over one another in pairs: nobody can be right there, and each network answers for itself."""
     images = load_mnist().test.images[:TEST_IMAGES]
@@ -217,26 +216,28 @@ def random_cells(shape: Sequence[int], count: int) -> list[tuple[int, ...]]:
 
 
 def cells_as_measured(
-    table: np.ndarray, measure: Callable[[tuple[int, ...]], float], words: Callable[[tuple[int, ...]], str], *,
-    count: int, tolerance: float, reason: str = "",
+    table: np.ndarray, axes: Sequence[Sequence[Any]], words: str, measure: Callable[..., float], *,
+    count: int, tolerance: float, reason: str,
 ) -> Finding:  # fmt: skip
-    """Measure cells of a table of shares again, drawn anew."""
+    """Measure cells of a table of shares again, drawn anew: for their values on the axes, which such words name."""
+
+    def at(cell: Sequence[int]) -> list[Any]:
+        return [values[place] for values, place in zip(axes, cell, strict=True)]
+
     again = np.full(table.shape, np.nan)
     for cell in random_cells(table.shape, count):
-        again[cell] = measure(cell)
-    return _off("cells drawn anew", table, again, tolerance, words, reason)
+        again[cell] = measure(*at(cell))
+    return as_measured("cells drawn anew", table, again, tolerance, reason, lambda cell: words.format(*at(cell)))
 
 
-def as_measured(text: str, table: np.ndarray, again: np.ndarray, tolerance: float, reason: str = "") -> Finding:
-    """Hold a table of shares against what was measured again."""
-    return _off(text, table, again, tolerance, lambda cell: f"[{', '.join(map(str, cell))}]", reason)
-
-
-def _off(
-    text: str, table: np.ndarray, again: np.ndarray, tolerance: float, words: Callable[[tuple[int, ...]], str],
-    reason: str,
+def as_measured(
+    text: str, table: np.ndarray, again: np.ndarray, tolerance: float, reason: str,
+    words: Callable[[Sequence[int]], Any] = list,
 ) -> Finding:  # fmt: skip
-    """Count the cells that are off, and say which is so most. By how much stays unsaid, or it could be copied."""
+    """Count the cells that are off what was measured again, and say in words which is so most.
+
+    By how much stays unsaid, or it could be copied.
+    """
     differences = np.nan_to_num(abs(table - again))
     cell = tuple(map(int, np.unravel_index(np.argmax(differences), differences.shape)))
     where = f"We have measured it anew, and find another number for {words(cell)}, where you have {table[cell]:.1%}."
@@ -256,10 +257,3 @@ def within(one: np.ndarray, noise_limit: float, where: str = "") -> Finding:
     text, largest = f"{where}: largest |noise|" if where else "largest |noise|", float(np.abs(one).max())
     reason = OVER_THE_LIMIT if largest <= 1 else f"Pixels go from 0 to 1, not to 255. {OVER_THE_LIMIT}"
     return at_most(text, largest, noise_limit + 1e-6, reason, ".4f")
-
-
-@asks(findings=text)
-def reflection(answer: Answer) -> Iterator[Finding]:
-    """A text of the reader's own: nobody but the reader can judge it."""
-    words = "words (whether they are right, only you can say)"
-    yield at_least(words, len(answer.findings.split()), 20, "Say a little more, and why.", ".0f")

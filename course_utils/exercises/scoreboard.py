@@ -155,11 +155,7 @@ class Scoreboard:
             raise ValueError(f"name must be a text, such as 'my first idea', got {in_short(name)}")
         self.unwritten[" ".join(name.split())] = _row(train)
         self.rows |= self.unwritten
-        try:
-            self._write()
-        except OSError as error:
-            print(f"The row is not kept in {self.path} ({in_words(error)}): it is lost when the kernel stops.")
-        return self
+        return self._written("The row is not kept in {}: it is lost when the kernel stops.")
 
     def remove(self, name: str) -> "Scoreboard":
         """Take a row of the reader's own off the scoreboard, and out of the file.
@@ -179,19 +175,19 @@ class Scoreboard:
             raise ValueError(f"there is no row {in_short(name)} of yours, only {yours}")
         self.unwritten.pop(key, None)
         del self.rows[key]
-        try:
-            self._write(without=key)
-        except OSError as error:
-            print(f"The row is still in {self.path} ({in_words(error)}): it is back when the kernel starts again.")
-        return self
+        return self._written("The row is still in {}: it is back when the kernel starts again.", without=key)
 
-    def _write(self, without: str = "") -> None:
-        """Add to the file what is not there yet, and read what others have written meanwhile."""
-        with locked(self.path.with_suffix(".lock")):
-            self.rows |= self._read() | self.unwritten
-            self.rows.pop(without, None)
-            write_json(self.path, self.rows)
-        self.unwritten = {}
+    def _written(self, otherwise: str, without: str = "") -> "Scoreboard":
+        """Add to the file what is not there yet, and read what others have written meanwhile; or say what happens."""
+        try:
+            with locked(self.path.with_suffix(".lock")):
+                self.rows |= self._read() | self.unwritten
+                self.rows.pop(without, None)
+                write_json(self.path, self.rows)
+            self.unwritten = {}
+        except OSError as error:
+            print(otherwise.format(f"{self.path} ({in_words(error)})"))
+        return self
 
     def __repr__(self) -> str:
         """Return the table, the best under universal noise first."""

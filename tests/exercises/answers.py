@@ -1,10 +1,9 @@
 """What the tests of the exercises share: an answer held against a check, and networks and noise made once."""
 
 import functools
-import importlib
 
 from course_utils import find_universal_noise, load_mnist
-from course_utils.exercises import core
+from course_utils.exercises import core, questions
 from course_utils.exercises.core import Question
 from course_utils.exercises.measures import LIMIT, plain_network
 from course_utils.notebook import chosen_seed
@@ -17,7 +16,7 @@ ON_MNIST = not load_mnist().is_stand_in  # finished networks read too little of 
 
 
 def measures_of(exercise):
-    return importlib.import_module(f"course_utils.exercises.ex{exercise}").QUESTIONS
+    return [question.measure for question in questions(exercise)]
 
 
 def fresh_questions(exercise):

@@ -32,9 +32,9 @@ def test_nonsense_gets_a_sentence(exercise, number, nonsense):
 
 @pytest.mark.parametrize(("exercise", "number"), BUILDING_ON_OTHERS)
 def test_what_an_earlier_question_asks_for_comes_first(exercise, number):
-    parts = questions(exercise)[number - 1].parts
-    (name, earlier), *_ = [(name, part.question) for name, part in parts.items() if part.question]
-    own = ["something" for part in parts.values() if not part.question]
+    parts = measures_of(exercise)[number - 1].parts
+    (name, earlier), *_ = [(name, part) for name, part in parts.items() if isinstance(part, int)]
+    own = ["something" for part in parts.values() if not isinstance(part, int)]
     result = outcome(exercise, number, tuple(own) if len(own) > 1 else own[0])
     assert 0 < earlier < number
     assert f"answer question {earlier} first, and run its check: its `{name}` is used here" in result.text

@@ -28,7 +28,7 @@ SEVEN = "07_another_network"
 def measured_once():
     immune = pretrained_network("worst_noise")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("found_on", "success_on", "loss_on"):
+        for name in ("found_on", "success_of", "loss_on"):
             patch.setattr(ex07_another_network, name, once(getattr(ex07_another_network, name)))
         patch.setattr(ex07_another_network, "pretrained_network", lambda name: immune)
         yield
@@ -229,7 +229,7 @@ def found(mine):
     networks = everyone(mine)
     all_noise = np.array([ex07_another_network.found_on(network) for network in networks.values()])
     table = [
-        [ex07_another_network.success_on(network, noise) for network in networks.values()] for noise in all_noise
+        [ex07_another_network.success_of(noise, 3, network) for network in networks.values()] for noise in all_noise
     ]
     return mine, all_noise, np.array(table)
 
@@ -308,11 +308,11 @@ def test_found_on_one_tested_on_another(found, form):
 
 def test_noise_from_a_search_with_other_settings(found):
     networks, _, _ = found
-    success_on, everyones = ex07_another_network.success_on, everyone(networks).values()
+    success_of, everyones = ex07_another_network.success_of, everyone(networks).values()
     noise = np.array(
         [find_universal_noise(each, load_mnist().train.images, 3, 0.3, steps=30, seed=7)[0] for each in everyones]
     )
-    table = [[success_on(network, one) for network in everyones] for one in noise]
+    table = [[success_of(one, 3, network) for network in everyones] for one in noise]
     assert outcome(SEVEN, 2, (networks, noise, table)).reached
 
 

@@ -323,10 +323,9 @@ def test_something_is_left_out(number, text, words):
 @pytest.mark.parametrize("topic", IN_FULL)
 def test_a_page_without_one_of_its_topics(friend, topic):
     page = friend["page"].lower()
-    for word in IN_FULL[topic].split(", "):
+    for word in IN_FULL[topic]:
         page = re.sub(rf"\b{word}" + (r"s?\b" if len(word) <= 3 else r"\w*"), "thing", page)
-    first, *_ = IN_FULL[topic].split(", ")
-    assert_not_yet(EXPLAIN, 5, page, f"{topic} (any of: {first}, ")
+    assert_not_yet(EXPLAIN, 5, page, f"{topic} (any of: {IN_FULL[topic][0]}, ")
 
 
 SPOILT = {
@@ -350,7 +349,7 @@ def test_spoilt_explanations(friend, number, name, spoil, words):
 
 
 def test_words_are_found_by_their_beginnings_and_short_ones_as_a_whole():
-    assert speaks_of("it was smudged", "noise, smudge")
-    assert not speaks_of("a network", "work")
-    assert speaks_of("the ai's view, and both ais", "ai")
-    assert not speaks_of("it aims again at the main thing", "ai, net")
+    assert speaks_of("it was smudged", ["noise", "smudge"])
+    assert not speaks_of("a network", ["work"])
+    assert speaks_of("the ai's view, and both ais", ["ai"])
+    assert not speaks_of("it aims again at the main thing", ["ai", "net"])
