@@ -86,14 +86,6 @@ def check_target_class(target_class: Any, classes: int, name: str = "target_clas
     return check_count(target_class, name, 0, classes - 1)
 
 
-def check_image_shape(image_shape: Any) -> tuple[int, int, int]:
-    """Return height, width and channels of an image as plain ints."""
-    if not isinstance(image_shape, tuple | list) or len(image_shape) != 3:
-        raise ValueError(f"image_shape must be (height, width, channels), got {in_short(image_shape)}")
-    height, width, channels = (check_count(size, "each part of image_shape", 1, 4_096) for size in image_shape)
-    return height, width, channels
-
-
 def check_callback(value: Any, name: str) -> None:
     """See that something is a function, or None; TypeError if not."""
     if not (value is None or callable(value)):
@@ -339,27 +331,20 @@ def _answers(network: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def _check_last_layer(network: keras.Model, logits: np.ndarray) -> None:
-    """See from the last layer and from the numbers that these are no probabilities."""
+    """See from the last layer and from the numbers that these are logits: no probabilities, and no NaN."""
     last: Any = network
     while input_shape(last) is not None and getattr(last, "layers", None):
         last = last.layers[-1]
     activation = getattr(last, "activation", None)
-    if isinstance(last, keras.layers.Softmax) or getattr(activation, "__name__", "") in PROBABILITIES:
-        raise ValueError(PROBABILITIES_RECIPE)
+    is_softmax = isinstance(last, keras.layers.Softmax) or getattr(activation, "__name__", "") in PROBABILITIES
     is_known = type(last).__module__.startswith("keras.") and (
         activation is None or activation.__module__.startswith("keras.")
     )
-    may_be_small = is_known and not isinstance(
-        last, keras.layers.Lambda | keras.Model
-    )  # as those of an untrained one
-    check_logits(logits, only_sums=may_be_small)
-
-
-def check_logits(outputs: Any, only_sums: bool = False) -> None:
-    """Raise ValueError when what a network returned looks like probabilities instead of logits, or holds NaN."""
-    outputs = np.asarray(outputs)
-    check_finite(outputs)
-    if look_like_probabilities(outputs, only_sums):
+    # Logits of an untrained network may be small.
+    only_sums = is_known and not isinstance(last, keras.layers.Lambda | keras.Model)
+    if not is_softmax:
+        check_finite(logits)
+    if is_softmax or look_like_probabilities(logits, only_sums):
         raise ValueError(PROBABILITIES_RECIPE)
 
 

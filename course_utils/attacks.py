@@ -1,8 +1,9 @@
 """Attacks on a finished network: `reattack` tries all of them, and reports what is left of its accuracy."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from course_utils._checks import (
     check_dataset,
@@ -262,36 +263,30 @@ class _Attacks:
         images, labels = self.test
         return float(np.mean(classes_seen(self.network, add_noise(images, noise)) == labels))
 
-    def search(self, against: keras.Model, targets: Sequence[int] | None, **settings: object) -> np.ndarray:
-        settings = {
+    def search(self, against: keras.Model, targets: Sequence[int] | None, **settings: Any) -> np.ndarray:
+        """Search once: from zero and with the usual strength, if the settings do not say otherwise."""
+        images = self.dataset.train.images
+        usual: dict[str, Any] = {
             "noise_limit": self.noise_limit,
             "steps": self.strength.steps,
             "batch_size": self.strength.batch_size,
             "seed": self.seed,
-            **settings,
+            "start": np.zeros((len(targets) if targets else 1, *images.shape[1:]), np.float32),
         }
+        settings = usual | settings
         try:
-            return find_universal_noise(against, self.dataset.train.images, targets, **settings)  # type: ignore[arg-type]
+            return find_universal_noise(against, images, targets, **settings)
         except NoGradientError:  # it stays where it started; attacks that need no gradient have the last word
-            start = settings.get("start")
-            shape = (len(targets) if targets else 1, *self.dataset.train.images.shape[1:])
-            return start if isinstance(start, np.ndarray) else np.zeros(shape, np.float32)
+            return settings["start"]  # type: ignore[no-any-return]
 
     def universal(self, against: keras.Model, targeted: bool = True) -> np.ndarray:
-        """Search from all starts; return for each target the noise that leaves the least accuracy."""
+        """Search from zero and from random starts; return for each target the noise that leaves least accuracy."""
         targets = range(len(self.dataset.class_names)) if targeted else None
-        count = len(targets) if targets else 1
-        found = [self.search(against, targets, start=start, seed=seed) for seed, start in self.starts(count)]
-        return np.stack([min(noises, key=self.accuracy) for noises in zip(*found, strict=True)])
-
-    def starts(self, count: int) -> Iterator[tuple[int, np.ndarray | None]]:
-        """Yield a seed and a start for each search: zero first, and then at random."""
-        yield self.seed, None
-        generator = np.random.default_rng(self.seed)
-        shape = (count, *self.dataset.train.images.shape[1:])
+        generator, found = np.random.default_rng(self.seed), [self.search(against, targets)]
         for restart in range(self.strength.restarts):
-            start = generator.uniform(-self.noise_limit, self.noise_limit, shape).astype(np.float32)
-            yield (self.seed + restart + 1) % 2**32, start
+            start = generator.uniform(-self.noise_limit, self.noise_limit, found[0].shape).astype(np.float32)
+            found.append(self.search(against, targets, start=start, seed=(self.seed + restart + 1) % 2**32))
+        return np.stack([min(noises, key=self.accuracy) for noises in zip(*found, strict=True)])
 
     def lowest(self, **settings: float) -> float:
         """Search once for every class with other settings, and return the lowest accuracy."""
@@ -344,36 +339,37 @@ class _Attacks:
         return {
             "single images, cross-entropy": self.pgd(images, labels, margin=False),
             "single images, margin": self.pgd(images, labels, margin=True),
-            "single images, from grey": self.pgd_from_grey(images, labels),
+            "single images, from grey": self.pgd_from_grey(images, labels, margin=False)
+            & self.pgd_from_grey(images, labels, margin=True),
             "single images, smoothed": self.pgd_smoothed(images, labels),
         }
 
     def pgd(self, images: np.ndarray, labels: np.ndarray, margin: bool) -> np.ndarray:
         """Projected gradient descent from random starts, on those that still stand."""
         generator = tf.random.Generator.from_seed(self.seed + 1)
-        pgd = compiled(self.network, pgd_steps, margin)
         unfooled = np.ones(len(images), bool)
         for _ in range(self.strength.single_restarts):
             index = np.flatnonzero(unfooled)
             if len(index) == 0:
                 break
             start = generator.uniform(images[index].shape, -self.noise_limit, self.noise_limit)
-            steps = tf.constant(self.strength.single_steps)
-            unfooled[index], _ = pgd(images[index], labels[index], start, tf.constant(self.noise_limit), steps)
+            unfooled[index] = self.descend(images[index], labels[index], start, margin)
         return unfooled
 
     def pgd_smoothed(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Descend from grey along smoothed gradients, which see what lies beyond a flat place."""
-        start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
-        limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        return compiled(self.network, pgd_steps, True, True)(images, labels, start, limit, steps)[0].numpy()  # type: ignore[no-any-return]
+        return self.pgd_from_grey(images, labels, margin=True, smoothed=True)
 
-    def pgd_from_grey(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def pgd_from_grey(self, images: np.ndarray, labels: np.ndarray, **how: bool) -> np.ndarray:
         """Descend from noise that makes all pixels as grey as it can: layers that saturate have slopes only there."""
-        start = np.clip(0.5 - images, -self.noise_limit, self.noise_limit)
+        return self.descend(images, labels, np.clip(0.5 - images, -self.noise_limit, self.noise_limit), **how)
+
+    def descend(
+        self, images: np.ndarray, labels: np.ndarray, start: Any, margin: bool, smoothed: bool = False
+    ) -> Any:
+        """Return which images stand after projected gradient descent from this start, bool (N,)."""
         limit, steps = tf.constant(self.noise_limit), tf.constant(self.strength.single_steps)
-        cross_entropy, margin = (compiled(self.network, pgd_steps, margin) for margin in (False, True))
-        return np.logical_and(*(one(images, labels, start, limit, steps)[0] for one in (cross_entropy, margin)))
+        return compiled(self.network, pgd_steps, margin, smoothed)(images, labels, start, limit, steps)[0].numpy()
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Square Attack (Andriushchenko et al. 2020), which only asks the network for its logits."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from course_utils._checks import check_count, check_inputs, check_number
-from course_utils.evaluation import classes_seen
+from course_utils.evaluation import classes_seen, parts_of
 from course_utils.immunity import Training, fit
 from course_utils.models import copy_network
 
@@ -17,7 +17,6 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-IMAGES_AT_ONCE = 1_000
 MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU, layers.Rescaling)
 MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu, tf.nn.relu)
 
@@ -65,8 +64,7 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     chain = _chain(network)
     proven = []
-    for first in range(0, len(images), IMAGES_AT_ONCE):
-        some = slice(first, first + IMAGES_AT_ONCE)
+    for some in parts_of(images):
         margins = worst_margins(chain, images[some], labels[some], noise_limit)
         only_itself = np.count_nonzero(margins >= 0, axis=1) == 1  # the true class, and no other
         proven.append(only_itself & np.isfinite(margins).all(axis=1))  # what overflows proves nothing

@@ -21,6 +21,7 @@ MNIST_FILE_HASH = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b67
 # Of the four arrays one after the other: the same for every file that holds MNIST, however it was packed.
 MNIST_HASH = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 MNIST_SHAPES = ((60_000, 28, 28), (60_000,), (10_000, 28, 28), (10_000,))
+DIGITS = tuple("0123456789")
 DOWNLOAD_TIMEOUT = 10  # seconds without an answer
 
 
@@ -176,6 +177,24 @@ def in_data_folder(name: str) -> Path | None:
     return folder / name if folder and lies_at(folder / name) else None
 
 
+class DamagedFileError(ValueError):
+    """A file is not the one that we know."""
+
+    def __init__(
+        self, path: Path, what: str, found: str, expected: str, *, kind: str = "data set", to_move: str = "it"
+    ) -> None:
+        super().__init__(
+            f"{path} is damaged, half downloaded or another {kind}.\n"
+            f"  {what}: {found}\n  {'expected:':{len(what) + 1}} {expected}\n"
+            f"Move {to_move} elsewhere and run this again: it is then fetched anew. Nothing was changed."
+        )
+
+
+def announce_fallback(missing: str, fallback: str, name: str) -> None:
+    """Say that data are not at hand, what is taken in their place, and what this means."""
+    print(f"{missing}. {fallback} are the fallback: everything works, but the numbers in the text are about {name}.")
+
+
 def lies_at(path: Path) -> bool:
     """Is there anything? ValueError when a folder on the way may not be entered, since then nobody knows."""
     try:
@@ -217,16 +236,14 @@ def _download(url: str, file_hash: str, path: Path) -> None:
 
 def _real_mnist(path: Path, place: str) -> Dataset:
     images, labels, test_images, test_labels = read_arrays(path, MNIST_HASH, MNIST_SHAPES)
-    images = as_pixels(images)
-    return Dataset(
-        train=Split(images[:55_000], labels[:55_000]),
-        validation=Split(images[55_000:], labels[55_000:]),
-        test=Split(as_pixels(test_images), test_labels),
-        class_names=tuple("0123456789"),
-        source=f"MNIST, from {place}",
-        is_stand_in=False,
-        fingerprint=MNIST_HASH,
-    )
+    train, validation = in_splits(as_pixels(images), labels, 55_000)
+    test, source = Split(as_pixels(test_images), test_labels), f"MNIST, from {place}"
+    return Dataset(train, validation, test, DIGITS, source, is_stand_in=False, fingerprint=MNIST_HASH)
+
+
+def in_splits(images: np.ndarray, labels: np.ndarray, *places: int) -> list[Split]:
+    """Cut images and labels at some places: the first part ends before the first of them."""
+    return [Split(*part) for part in zip(np.split(images, places), np.split(labels, places), strict=True)]
 
 
 def read_arrays(path: Path, wanted_hash: str, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
@@ -244,11 +261,7 @@ def read_arrays(path: Path, wanted_hash: str, shapes: Sequence[tuple[int, ...]])
         problem = f"the file cannot be read ({'it holds no plain arrays' if advice else repr(error)})"
     found = f"none, since {problem}" if problem else hash_of(*arrays)
     if found != wanted_hash:
-        raise ValueError(
-            f"{path} is damaged, half downloaded or another data set.\n"
-            f"  hash of its arrays: {found}\n  expected:           {wanted_hash}\n"
-            "Move it elsewhere and run this again: it is then fetched anew. Nothing was changed."
-        )
+        raise DamagedFileError(path, "hash of its arrays", found, wanted_hash)
     return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
 
 
@@ -283,16 +296,8 @@ def _stand_in_for_mnist(reason: str) -> Dataset:
     images = np.clip(images, 0, 1).astype(np.float32)[..., np.newaxis]
     order = np.random.default_rng(0).permutation(len(labels))
     images, labels = images[order], labels[order].astype(np.int64)
-    print(
-        f"The real MNIST is not at hand ({reason}). scikit-learn's own {len(labels):,} digits are the fallback: "
-        "everything works, but the numbers in the text are about MNIST."
-    )
-    return Dataset(
-        train=Split(images[:1_097], labels[:1_097]),
-        validation=Split(images[1_097:1_297], labels[1_097:1_297]),
-        test=Split(images[1_297:], labels[1_297:]),
-        class_names=tuple("0123456789"),
-        source="fallback: scikit-learn's digits, enlarged to 28 × 28",
-        is_stand_in=True,
-        fingerprint=hash_of(images, labels),
-    )
+    digits = f"scikit-learn's own {len(labels):,} digits"
+    announce_fallback(f"The real MNIST is not at hand ({reason})", digits, "MNIST")
+    source = "fallback: scikit-learn's digits, enlarged to 28 × 28"
+    train, validation, test = in_splits(images, labels, 1_097, 1_297)
+    return Dataset(train, validation, test, DIGITS, source, is_stand_in=True, fingerprint=hash_of(images, labels))

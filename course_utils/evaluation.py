@@ -93,7 +93,7 @@ def evaluate_noise(
             "np.clip(noise, -noise_limit, noise_limit) brings it back"
         )
     answers = []
-    for part in _parts(images):
+    for part in parts_of(images):
         clean = as_floats(images[part])
         noisy = add_noise(clean, noise if noise.shape == images.shape[1:] else noise[part])
         answers.append((classes_seen(network, noisy), classes_seen(network, clean)))
@@ -123,12 +123,12 @@ def classes_seen(network: keras.Model, images: np.ndarray) -> np.ndarray:
         ValueError: an answer holds NaN or infinity.
     """
     logits_of = compiled_logits(network, images.shape[1:])
-    logits = np.concatenate([logits_of(images[part]).numpy() for part in _parts(images)])
+    logits = np.concatenate([logits_of(images[part]).numpy() for part in parts_of(images)])
     check_finite(logits)
     return logits.argmax(axis=1)
 
 
-def _parts(images: np.ndarray) -> list[slice]:
+def parts_of(images: np.ndarray) -> list[slice]:
     """Return which images to take at a time."""
     size = min(IMAGES_AT_ONCE, max(1, VALUES_AT_ONCE // math.prod(images.shape[1:])))
     return [slice(first, first + size) for first in range(0, len(images), size)]

@@ -9,11 +9,11 @@ from course_utils._checks import (
     check_built,
     check_count,
     check_dataset,
-    check_image_shape,
     check_images,
     check_labels,
     check_noise_limit,
     check_seed,
+    in_short,
     input_shape,
 )
 from course_utils._gradients import largest_finite, logits_of
@@ -40,14 +40,12 @@ def linear_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes: int
     Explained in notebook 01.
     """
     image_shape, classes = _checked_sizes(image_shape, classes, 1)
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Flatten(),
-            layers.Dense(classes, kernel_initializer="zeros", name="logits"),
-        ],
-        name="linear_network",
-    )
+    stack = [
+        keras.Input(image_shape),
+        layers.Flatten(),
+        layers.Dense(classes, kernel_initializer="zeros", name="logits"),
+    ]
+    return keras.Sequential(stack, name="linear_network")
 
 
 def convolutional_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Model:
@@ -66,19 +64,17 @@ def convolutional_network(image_shape: tuple[int, int, int] = (28, 28, 1), class
     Source: M. E. H. Pedersen, "TensorFlow Tutorials" #02 and #12 (2016). Explained in notebook 02.
     """
     image_shape, classes = _checked_sizes(image_shape, classes, 4)
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(16, 5, padding="same", activation="relu", name="convolution_1"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(36, 5, padding="same", activation="relu", name="convolution_2"),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(128, activation="relu", name="dense"),
-            layers.Dense(classes, name="logits"),
-        ],
-        name="convolutional_network",
-    )
+    stack = [
+        keras.Input(image_shape),
+        layers.Conv2D(16, 5, padding="same", activation="relu", name="convolution_1"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(36, 5, padding="same", activation="relu", name="convolution_2"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(128, activation="relu", name="dense"),
+        layers.Dense(classes, name="logits"),
+    ]
+    return keras.Sequential(stack, name="convolutional_network")
 
 
 def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes: int = 10) -> keras.Model:
@@ -98,25 +94,25 @@ def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes
     (2018), whose small network this resembles. Explained in notebook 07.
     """
     image_shape, classes = _checked_sizes(image_shape, classes, 10)
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(16, 4, strides=2, activation="relu", name="convolution_1"),
-            layers.Conv2D(32, 4, activation="relu", name="convolution_2"),
-            layers.Flatten(),
-            layers.Dense(80, activation="relu", name="dense"),
-            layers.Dense(classes, name="logits"),
-        ],
-        name="certifiable_network",
-    )
+    stack = [
+        keras.Input(image_shape),
+        layers.Conv2D(16, 4, strides=2, activation="relu", name="convolution_1"),
+        layers.Conv2D(32, 4, activation="relu", name="convolution_2"),
+        layers.Flatten(),
+        layers.Dense(80, activation="relu", name="dense"),
+        layers.Dense(classes, name="logits"),
+    ]
+    return keras.Sequential(stack, name="certifiable_network")
 
 
 def _checked_sizes(image_shape: Any, classes: Any, least: int) -> tuple[tuple[int, int, int], int]:
     """Return what a network is built for, after a look at it."""
-    image_shape = check_image_shape(image_shape)
-    if min(image_shape[:2]) < least:
-        raise ValueError(f"image_shape must be at least {least} × {least} pixels here, got {image_shape}")
-    return image_shape, check_count(classes, "classes", 2)
+    if not isinstance(image_shape, tuple | list) or len(image_shape) != 3:
+        raise ValueError(f"image_shape must be (height, width, channels), got {in_short(image_shape)}")
+    height, width, channels = (check_count(size, "each part of image_shape", 1, 4_096) for size in image_shape)
+    if min(height, width) < least:
+        raise ValueError(f"image_shape must be at least {least} × {least} pixels here, got {height, width, channels}")
+    return (height, width, channels), check_count(classes, "classes", 2)
 
 
 def prepend_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.Model:

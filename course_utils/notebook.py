@@ -1,8 +1,9 @@
 """What a notebook needs: how it starts, what it claims, networks kept and fetched, stored results read."""
 
+import __future__
+
 import ast
 import contextlib
-import copy
 import functools
 import hashlib
 import inspect
@@ -17,7 +18,7 @@ import types
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from course_utils._checks import check_dataset, check_seed, in_short
 from course_utils.data import Dataset, load_mnist, using_fallback_data
@@ -398,7 +399,10 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
         if not isinstance(network, keras.Model):
             raise TypeError(f"{name} must return the trained network, a keras.Model, got {type(network).__name__}")
         try:
-            write_network(network, path, path.stem)
+            with replacing(path) as new:
+                network.save(new)
+                with zipfile.ZipFile(new, "a") as archive:
+                    archive.comment = path.stem.encode()  # by which it can be told from others
         except Exception as error:  # no space, no permission, or a layer that cannot be stored
             reason = " ".join(str(error).split())
             print(f"The network could not be kept in {path.parent} ({reason:.200}); the course goes on without.")
@@ -419,14 +423,6 @@ def read_network(path: Path, comment: str = "") -> keras.Model | None:
     except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
         print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")
         return None
-
-
-def write_network(network: keras.Model, path: Path, comment: str = "") -> None:
-    """Write the file whole or not at all, with a comment by which it can be told from others."""
-    with replacing(path) as new:
-        network.save(new)
-        with zipfile.ZipFile(new, "a") as archive:
-            archive.comment = comment.encode()
 
 
 def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
@@ -461,85 +457,48 @@ class UnknownPartError(TypeError):
         )
 
 
-def _code_of(make: Callable[..., Any]) -> dict[str, str]:
-    """Return by name the code of a function, and of what it uses from the course and from a notebook's cells."""
-    found: dict[str, str] = {}
-    left: dict[str, Any] = {make.__qualname__: make}
-    if make.__module__ != "__main__":
-        left = {}
-        _add_definition(make.__module__, make.__qualname__, found)
+def _code_of(make: Callable[..., Any]) -> dict[tuple[str, ...], str]:
+    """Return the code of a function, and of what it uses from the course, its own module and a notebook's cells.
+
+    What only checks arguments is left out, since it changes no network.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    left: list[tuple[str, str, Any]] = [(make.__module__, make.__name__, make)]
     while left:
-        name, thing = left.popitem()
+        user, name, thing = left.pop()
         thing = inspect.unwrap(thing) if callable(thing) else thing
-        module = getattr(thing, "__module__", None) or "__main__"
-        if hasattr(thing, "__qualname__") and module.startswith("course_utils."):
-            _add_definition(module, thing.__qualname__, found)
-        elif inspect.isfunction(thing) and module == "__main__":
-            found[name] = _normalised(ast.parse(textwrap.dedent(inspect.getsource(thing))))
-            left |= {other: used for other, used in _used_by(thing).items() if other not in found}
-        elif _is_plain(thing):
-            found[name] = repr(thing)
+        module = getattr(thing, "__module__", None) or user
+        key = (module, name, getattr(thing, "__qualname__", ""))
+        is_code = inspect.isfunction(thing) or (isinstance(thing, type) and module != "__main__")
+        if key in found or module == "course_utils._checks" or inspect.ismodule(thing):
+            continue
+        if is_code and (module in ("__main__", make.__module__) or module.startswith("course_utils.")):
+            found[key] = _normalised(inspect.getsource(thing))
+            names = thing.__globals__ if inspect.isfunction(thing) else vars(sys.modules[module])
+            left += [(module, *used) for used in _used_by(found[key], names)]
         elif isinstance(thing, np.ndarray):
-            found[name] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
-        elif not inspect.ismodule(thing) and (
-            module == "__main__" or not (inspect.isroutine(thing) or isinstance(thing, type))
-        ):
+            found[key] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
+        elif _is_plain(thing):
+            found[key] = repr(thing)
+        elif user == "__main__" and (module == user or not (inspect.isroutine(thing) or isinstance(thing, type))):
             raise UnknownPartError(name, thing)
     return dict(sorted(found.items()))
 
 
-def _add_definition(module: str, name: str, found: dict[str, str]) -> None:
-    """Add the code that defines a name in a module, and that of all of the course which it uses.
-
-    What only checks arguments is left out, since it changes no network.
-    """
-    if module == "course_utils._checks" or f"{module}.{name}" in found:
-        return
-    definitions, imported = _definitions(inspect.getsource(sys.modules[module]))
-    if name in imported:
-        _add_definition(*imported[name], found)
-    elif name in definitions:
-        found[f"{module}.{name}"] = _normalised(definitions[name])
-        for node in ast.walk(definitions[name]):
-            if isinstance(node, ast.Name):
-                _add_definition(module, node.id, found)
-
-
-@functools.lru_cache
-def _definitions(source: str) -> tuple[dict[str, ast.AST], dict[str, tuple[str, str]]]:
-    """Return what a module defines, by name, and what it imports from the course: the module there and the name."""
-    definitions: dict[str, ast.AST] = {}
-    imported: dict[str, tuple[str, str]] = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            definitions[node.name] = node
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            definitions |= {part.id: node for part in ast.walk(node) if _is_stored(part)}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils."):
-            imported |= {one.asname or one.name: (str(node.module), one.name) for one in node.names}
-    return definitions, imported
-
-
-def _is_stored(part: ast.AST) -> TypeGuard[ast.Name]:
-    return isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-
-
-def _normalised(tree: ast.AST) -> str:
+def _normalised(source: str) -> str:
     """Return some code without comments and docstrings."""
-    tree = copy.deepcopy(tree)
+    tree = ast.parse(textwrap.dedent(source))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
 
 
-def _used_by(function: types.FunctionType) -> dict[str, Any]:
-    """Return what a function of a notebook uses: from other cells, and of the course as `course_utils.…`."""
-    names, course = _names_in(function.__code__), sys.modules["course_utils"]
-    used = {name: function.__globals__[name] for name in names & set(function.__globals__)}
-    if "course_utils" in names:
-        used = {name: getattr(course, name) for name in names if hasattr(course, name)} | used
-    return used
+def _used_by(code: str, names: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return what some code uses of these names, but for annotations, and of the course as `course_utils.…`."""
+    used = _names_in(compile(code, "", "exec", __future__.annotations.compiler_flag))
+    course = vars(sys.modules["course_utils"]) if "course_utils" in used else {}
+    return [(name, of[name]) for of in (names, course) for name in used & set(of)]
 
 
 def _names_in(code: types.CodeType) -> set[str]:

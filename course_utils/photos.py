@@ -1,26 +1,28 @@
 """Photographs: CIFAR-10 with its two networks, pictures at full size, and networks that know ImageNet's classes."""
 
-import contextlib
 import functools
 import hashlib
 import json
 import os
 import socket
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from course_utils._checks import as_array, check_count, check_dataset, check_seed, look_like_probabilities
 from course_utils.data import (
     DOWNLOAD_TIMEOUT,
+    DamagedFileError,
     Dataset,
     Split,
+    announce_fallback,
     as_pixels,
     data_folder,
     fallback_is_asked_for,
     hash_of,
     in_data_folder,
+    in_splits,
     keras_home,
     lies_at,
     read_arrays,
@@ -112,21 +114,21 @@ def _load_cifar10(choice: str, folder: Path | None) -> Dataset:
         arrays = read_arrays(path, CIFAR_HASH, CIFAR_SHAPES)
         return _real_cifar10(arrays, "a part of it, from the folder in COURSE_DATA_DIR")
     _check_batches()
-    try:
-        with short_timeout():
-            learn, test = keras.datasets.cifar10.load_data()
-    except Exception as error:  # Keras has no error of its own for what can go wrong on the way
-        return _fallback_for_cifar10(f"the download failed: {type(error).__name__}")
+    arrays, reason = _fetched(keras.datasets.cifar10.load_data)
+    if arrays is None:
+        return _fallback_for_cifar10(reason)
+    learn, test = arrays
     return _real_cifar10([*learn, *test], "all of it, from the Keras cache")
 
 
-@contextlib.contextmanager
-def short_timeout() -> Iterator[None]:
-    """Give up on a server that does not answer."""
+def _fetched(fetch: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what Keras fetches, or None and the reason; give up on a server that does not answer."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        yield
+        return fetch(), ""
+    except Exception as error:  # Keras has no error of its own for what can go wrong on the way
+        return None, f"the download failed: {type(error).__name__}"
     finally:
         socket.setdefaulttimeout(before)
 
@@ -139,11 +141,7 @@ def _check_batches() -> None:
         there = lies_at(folder / name)
         found = hashlib.md5(read_file(folder / name)).hexdigest() if there else "none, since there is no such file"
         if found != CIFAR_BATCHES[name]:
-            raise ValueError(
-                f"{folder / name} is damaged, half downloaded or another data set.\n"
-                f"  MD5 of the file: {found}\n  expected:        {CIFAR_BATCHES[name]}\n"
-                f"Move {folder} elsewhere and run this again: it is then fetched anew. Nothing was changed."
-            )
+            raise DamagedFileError(folder / name, "MD5 of the file", found, CIFAR_BATCHES[name], to_move=f"{folder}")
 
 
 def _real_cifar10(arrays: Sequence[np.ndarray], place: str) -> Dataset:
@@ -151,34 +149,18 @@ def _real_cifar10(arrays: Sequence[np.ndarray], place: str) -> Dataset:
     images, labels, test_images, test_labels = (
         np.moveaxis(array, 1, -1) if array.shape[1:] == (3, 32, 32) else array for array in arrays
     )
-    first = len(images) * 19 // 20
-    pixels = as_pixels(images)
-    return Dataset(
-        train=Split(pixels[:first], labels[:first]),
-        validation=Split(pixels[first:], labels[first:]),
-        test=Split(as_pixels(test_images), test_labels),
-        class_names=CIFAR_CLASSES,
-        source=f"CIFAR-10, {place}",
-        is_stand_in=False,
-        fingerprint=hash_of(images, labels, test_images, test_labels),
-    )
+    train, validation = in_splits(as_pixels(images), labels, len(images) * 19 // 20)
+    test, source = Split(as_pixels(test_images), test_labels), f"CIFAR-10, {place}"
+    fingerprint = hash_of(images, labels, test_images, test_labels)
+    return Dataset(train, validation, test, CIFAR_CLASSES, source, is_stand_in=False, fingerprint=fingerprint)
 
 
 def _fallback_for_cifar10(reason: str) -> Dataset:
     images, labels = _drawn_shapes(2_700)
-    print(
-        f"The real CIFAR-10 is not at hand ({reason}). {len(images):,} coloured shapes are the fallback: "
-        "everything works, but the numbers in the text are about CIFAR-10."
-    )
-    return Dataset(
-        train=Split(images[:2_000], labels[:2_000]),
-        validation=Split(images[2_000:2_200], labels[2_000:2_200]),
-        test=Split(images[2_200:], labels[2_200:]),
-        class_names=tuple(SHAPES),
-        source="fallback: coloured shapes, drawn by the course",
-        is_stand_in=True,
-        fingerprint=hash_of(images, labels),
-    )
+    announce_fallback(f"The real CIFAR-10 is not at hand ({reason})", f"{len(images):,} coloured shapes", "CIFAR-10")
+    source, names = "fallback: coloured shapes, drawn by the course", tuple(SHAPES)
+    train, validation, test = in_splits(images, labels, 2_000, 2_200)
+    return Dataset(train, validation, test, names, source, is_stand_in=True, fingerprint=hash_of(images, labels))
 
 
 def _drawn_shapes(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -246,9 +228,8 @@ def cifar_networks(dataset: Dataset, seed: int) -> tuple[keras.Model, keras.Mode
     if shape != (32, 32, 3):
         raise ValueError(f"dataset must be CIFAR-10, of images (32, 32, 3), got images {shape}")
     if dataset.is_stand_in:
-        return cached_network(train_cifar_network, dataset, seed), cached_network(
-            train_immune_cifar_network, dataset, seed
-        )
+        plain = cached_network(train_cifar_network, dataset, seed)
+        return plain, cached_network(train_immune_cifar_network, dataset, seed)
     return pretrained_network("cifar"), pretrained_network("cifar_immune")
 
 
@@ -308,14 +289,13 @@ def load_imagenet_samples(folder: str | Path | None = None, side: int = SIDE) ->
     """
     side = check_count(side, "side", 1, LARGEST_SIDE)
     if folder is not None:
-        return _from_folder(folder, side, is_own=True)
-    if fallback_is_asked_for(os.environ.get("COURSE_DATA", "")):
+        return _from_folder(folder, side, "{:,} pictures in your folder")
+    if fallback_is_asked_for(os.environ.get("COURSE_DATA", "")) or not (usual := in_data_folder("imagenet_samples")):
         return _fallback_photographs(side)
-    usual = in_data_folder("imagenet_samples")
-    return _fallback_photographs(side) if usual is None else _from_folder(usual, side, is_own=False)
+    return _from_folder(usual, side, "ImageNet, samples in the folder in COURSE_DATA_DIR")
 
 
-def _from_folder(folder: str | Path, side: int, is_own: bool) -> Dataset:
+def _from_folder(folder: str | Path, side: int, source: str) -> Dataset:
     known, files = Image.registered_extensions(), _files_in(folder)
     others = [path for path in files if path.suffix.lower() not in (*known, *NO_PICTURES)]
     if others:
@@ -325,13 +305,7 @@ def _from_folder(folder: str | Path, side: int, is_own: bool) -> Dataset:
         raise ValueError(
             f"folder must hold at least two pictures, one to search on and one to test, but {folder} has {len(paths)}"
         )
-    source, labels = f"{len(paths):,} pictures in your folder", _labels(paths)
-    return _photographs(
-        pixels,
-        labels,
-        source if is_own else "ImageNet, samples in the folder in COURSE_DATA_DIR",
-        fingerprint=hash_of(pixels, labels),
-    )
+    return _photographs(pixels, _labels(paths), source.format(len(paths)))
 
 
 def _files_in(folder: str | Path) -> list[Path]:
@@ -403,17 +377,13 @@ def _fallback_photographs(side: int, count: int = 100) -> Dataset:
         left, top = generator.integers(np.array(photograph.size) - size)
         box = (left, top, left + size, top + size)
         crop[:] = np.asarray(photograph.resize((side, side), Image.Resampling.BICUBIC, box))
-    print(
-        f"The photographs of ImageNet are not at hand. {count} pieces of the two that scikit-learn ships are "
-        "the fallback: everything works, but the numbers in the text are about ImageNet."
-    )
+    pieces = f"{count} pieces of the two that scikit-learn ships"
+    announce_fallback("The photographs of ImageNet are not at hand", pieces, "ImageNet")
     source = "fallback: pieces of scikit-learn's two photographs (china.jpg, flower.jpg)"
-    return _photographs(crops, np.full(count, -1), source, hash_of(crops), is_stand_in=True)
+    return _photographs(crops, np.full(count, -1), source, is_stand_in=True)
 
 
-def _photographs(
-    pixels: np.ndarray, labels: np.ndarray, source: str, fingerprint: str, is_stand_in: bool = False
-) -> Dataset:
+def _photographs(pixels: np.ndarray, labels: np.ndarray, source: str, is_stand_in: bool = False) -> Dataset:
     """Make every fifth a test image, or the last of a few; shuffle both, so that the first ones are fair samples."""
     is_test = np.arange(1, len(labels) + 1) % min(5, len(labels)) == 0
     generator = np.random.default_rng(0)
@@ -425,7 +395,7 @@ def _photographs(
         class_names=imagenet_classes(),
         source=source,
         is_stand_in=is_stand_in,
-        fingerprint=fingerprint,
+        fingerprint=hash_of(pixels, labels),
     )
 
 
@@ -442,18 +412,15 @@ def imagenet_classes() -> tuple[str, ...]:
     path = in_data_folder(CLASS_INDEX)
     if path is not None:
         return _classes_in(path)
-    try:
-        with short_timeout():
-            path = keras.utils.get_file(
-                CLASS_INDEX, CLASS_INDEX_URL, cache_subdir="models", file_hash=CLASS_INDEX_HASH
-            )
-        return _classes_in(Path(path))
-    except Exception as error:  # Keras has no error of its own for what can go wrong on the way
-        print(
-            f"The names of ImageNet's classes are not at hand (the download failed: {type(error).__name__}): "
-            "the classes are numbered."
-        )
-        return tuple(f"class {number}" for number in range(1_000))
+    names, reason = _fetched(_downloaded_classes)
+    if names is None:
+        print(f"The names of ImageNet's classes are not at hand ({reason}): the classes are numbered.")
+    return names or tuple(f"class {number}" for number in range(1_000))
+
+
+def _downloaded_classes() -> tuple[str, ...]:
+    path = keras.utils.get_file(CLASS_INDEX, CLASS_INDEX_URL, cache_subdir="models", file_hash=CLASS_INDEX_HASH)
+    return _classes_in(Path(path))
 
 
 def _classes_in(path: Path) -> tuple[str, ...]:
@@ -466,11 +433,8 @@ def _classes_in(path: Path) -> tuple[str, ...]:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         index = names = ()
     if len(index) != 1_000:
-        raise ValueError(
-            f"{path} is damaged, half downloaded or another file: it does not name 1,000 classes.\n"
-            f"  MD5 of the file: {found}\n  expected:        {CLASS_INDEX_HASH}\n"
-            "Move it elsewhere and run this again: it is then fetched anew. Nothing was changed."
-        )
+        kind = "file: it does not name 1,000 classes"
+        raise DamagedFileError(path, "MD5 of the file", found, CLASS_INDEX_HASH, kind=kind)
     if found != CLASS_INDEX_HASH:
         print(f"{path} is not the file we know (MD5 {found}): it may give classes other names.")
     return names
@@ -502,19 +466,15 @@ def imagenet_network(name: str = "mobilenet_v2", side: int | None = None) -> ker
     """
     if not isinstance(name, str) or name not in IMAGENET_NETWORKS:
         raise ValueError(f"name must be one of {', '.join(IMAGENET_NETWORKS)}, got {name!r}")
-    side = (
-        IMAGENET_NETWORKS[name][1] if side is None else check_count(side, "side", SMALLEST_SIDES[name], LARGEST_SIDE)
-    )
+    _, usual_side = IMAGENET_NETWORKS[name]
+    side = usual_side if side is None else check_count(side, "side", SMALLEST_SIDES[name], LARGEST_SIDE)
     if fallback_is_asked_for(os.environ.get("COURSE_DATA", "")):
         return _fallback_network(name, side, "COURSE_DATA asks for it")
     own_file = in_data_folder(f"{name}_imagenet.weights.h5")
     if own_file is not None:
         return _with_weights_of(name, side, own_file)
-    try:
-        with short_timeout():
-            return _with_preprocessing(name, side, "imagenet")
-    except Exception as error:  # Keras has no error of its own for what can go wrong on the way
-        return _fallback_network(name, side, f"the download failed: {type(error).__name__}")
+    network, reason = _fetched(lambda: _with_preprocessing(name, side, "imagenet"))
+    return _fallback_network(name, side, reason) if network is None else network
 
 
 def _with_weights_of(name: str, side: int, file: Path) -> keras.Model:

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from sklearn.metrics import ConfusionMatrixDisplay
 
 CELL = 1.25  # inches, the width of one small picture
@@ -98,13 +99,10 @@ def plot_noise(
     columns, largest = check_count(columns, "columns"), float(np.abs(pictures).max()) or 1.0
     end = STRONGEST * (largest if noise_limit is None else check_number(noise_limit, "noise_limit", 0, ends="(]"))
     figure, axes = _grid(len(pictures), columns, titles, caption, scale=2.0 if len(pictures) == 1 else 1.2)
-    if pictures.shape[-1] == 3:
-        for axis, picture in zip(axes, pictures, strict=False):
-            axis.imshow(_in_colour(picture, end))
-        return figure
     for axis, picture in zip(axes, pictures, strict=False):
-        shown = axis.imshow(picture[..., 0], cmap="RdBu_r", vmin=-end, vmax=end)
-    figure.colorbar(shown, ax=axes.tolist(), shrink=0.8, aspect=30 if len(pictures) > columns else 15)
+        shown = draw_noise(axis, picture, end)
+    if pictures.shape[-1] == 1:
+        figure.colorbar(shown, ax=axes.tolist(), shrink=0.8, aspect=30 if len(pictures) > columns else 15)
     return figure
 
 
@@ -190,7 +188,7 @@ def verdict(name: str, seen: str) -> str:
 
 
 def _grid(
-    count: int, columns: int, titles: Sequence[str] | None, caption: str, scale: float = 1.0
+    count: int, columns: int, titles: Sequence[str] | None, caption: str, scale: float
 ) -> tuple[Figure, np.ndarray]:
     """Lay out `count` bare axes in rows, with a title above each and a caption on top."""
     if count > AT_MOST:
@@ -214,20 +212,11 @@ def _grid(
     return figure, axes.flatten()
 
 
-def draw_noise(axis: Axes, noise: np.ndarray, noise_limit: float, title: str) -> None:
-    """Draw one noise in red and blue, or in its colours."""
-    end = STRONGEST * noise_limit
+def draw_noise(axis: Axes, noise: np.ndarray, end: float) -> AxesImage:
+    """Draw one noise in red and blue, from -end to end; or in its colours, where middle grey stands for zero."""
     if noise.shape[-1] == 3:
-        axis.imshow(_in_colour(noise, end))
-    else:
-        axis.imshow(noise[..., 0], cmap="RdBu_r", vmin=-end, vmax=end)
-    axis.set_title(plain_text(title), fontsize=10, loc="left")
-    axis.axis("off")
-
-
-def _in_colour(noise: np.ndarray, end: float) -> np.ndarray:
-    """Show noise in its colours: middle grey stands for zero."""
-    return np.clip(0.5 + noise / (2 * end), 0, 1)
+        return axis.imshow(np.clip(0.5 + noise / (2 * end), 0, 1))
+    return axis.imshow(noise[..., 0], cmap="RdBu_r", vmin=-end, vmax=end)
 
 
 def draw_images(axis: Axes, images: np.ndarray, titles: Sequence[str] | np.ndarray, columns: int) -> None:

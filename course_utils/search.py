@@ -195,8 +195,8 @@ def find_universal_noise(
     check_callback(after_step, "after_step")
     generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
     batch_indices = generator.integers(len(images), size=(steps, batch_size))
-    noise = _starts(start, restarts, len(targets), images.shape[1:], noise_limit, generator)
     all_targets = np.tile(targets, restarts)
+    noise = _starts(start, restarts, (len(all_targets), *images.shape[1:]), noise_limit, generator)
     step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
     function = compiled(
         network, _universal_search, tuple(images.shape[1:]), images.dtype.name, target_classes is not None
@@ -238,13 +238,11 @@ def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: i
 def _starts(
     start: np.ndarray | None,
     restarts: int,
-    targets: int,
-    image_shape: tuple[int, ...],
+    shape: tuple[int, ...],
     noise_limit: float,
     generator: np.random.Generator,
 ) -> np.ndarray:
     """Return where each search starts: float32, shape (restarts · targets, H, W, C), within the limit."""
-    shape = (restarts * targets, *image_shape)
     if restarts > 1:
         if start is not None:
             raise ValueError("start and restarts exclude each other: restarts begin at random")
@@ -268,36 +266,30 @@ class _Search:
     after_step: Callable[[np.ndarray], None] | None
 
     def __call__(
-        self, noise: np.ndarray, all_targets: np.ndarray, batch_indices: np.ndarray, step_sizes: np.ndarray
+        self, noise: np.ndarray, targets: np.ndarray, batch_indices: np.ndarray, step_sizes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Make all steps, one chunk of the noises after the other; return the noises and their summed losses."""
-        parts = [slice(first, first + self.at_once) for first in range(0, len(noise), self.at_once)]
-        done = [self._chunk(noise[part], all_targets[part], batch_indices, step_sizes) for part in parts]
-        found, losses = zip(*done, strict=True)
-        return np.concatenate(found), np.concatenate(losses)
+        """Make all steps, one chunk of the noises after the other; return the noises and their summed losses.
 
-    def _chunk(
-        self, noise: np.ndarray, all_targets: np.ndarray, batch_indices: np.ndarray, step_sizes: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Make all steps in a few calls, with room between them for progress and interruption."""
-        velocity, losses = np.zeros_like(noise), np.zeros(len(noise), np.float32)
-        at_once = (
-            max(1, 4 * VALUES_AT_ONCE // (noise.size * batch_indices.shape[1])) if self.after_step is None else 1
-        )
-        for first in range(0, len(batch_indices), at_once):
-            part = slice(first, first + at_once)
-            batches = self.images[batch_indices[part].ravel()]
-            if batches.dtype == np.float32:
-                check_images(batches)
-            batches = batches.reshape(*batch_indices[part].shape, *batches.shape[1:])
-            noise, velocity, loss = self.function(
-                noise, velocity, batches, all_targets, step_sizes[part], self.noise_limit, self.l2_weight
-            )
-            losses += loss
-            if self.after_step:
-                self.after_step(np.asarray(noise))
-            self.progress.update(len(all_targets) * len(step_sizes[part]))
-        return np.asarray(noise), np.asarray(losses)
+        Each chunk takes a few calls, with room between them for progress and interruption.
+        """
+        noise, losses = noise.copy(), np.zeros(len(noise), np.float32)
+        for first in range(0, len(noise), self.at_once):
+            some = slice(first, first + self.at_once)
+            velocity, values = np.zeros_like(noise[some]), noise[some].size * batch_indices.shape[1]
+            steps_at_once = max(1, 4 * VALUES_AT_ONCE // values) if self.after_step is None else 1
+            for step in range(0, len(batch_indices), steps_at_once):
+                part = slice(step, step + steps_at_once)
+                batches = self.images[batch_indices[part]]
+                if batches.dtype == np.float32:
+                    check_images(batches.reshape(-1, *batches.shape[2:]))
+                noise[some], velocity, loss = self.function(
+                    noise[some], velocity, batches, targets[some], step_sizes[part], self.noise_limit, self.l2_weight
+                )
+                losses[some] += loss
+                if self.after_step:
+                    self.after_step(noise[some].copy())
+                self.progress.update(len(noise[some]) * len(step_sizes[part]))
+        return noise, losses
 
 
 def _universal_search(

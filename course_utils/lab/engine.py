@@ -6,7 +6,7 @@ stand in its place. Noise is float32, images on the screen are uint8.
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from course_utils._checks import (
@@ -20,7 +20,6 @@ from course_utils._checks import (
     check_network,
     check_noise,
     check_noise_limit,
-    check_number,
     check_seed,
     check_target_class,
     in_short,
@@ -120,7 +119,7 @@ class Engine:
         networks: Sequence[str] = (), moving: bool = False,
     ) -> Answer:  # fmt: skip
         """Search noise against one network, and measure it on others: as `measure`, with the noise behind."""
-        noise = self._searched(find_universal_noise, network, target, limit, l2_weight, steps)[0]
+        noise = self._searched(network, target, noise_limit=limit, noise_l2_weight=l2_weight, steps=steps)
         measured, pictures = self.measure(noise, target, networks, moving)
         return measured, [*pictures, noise]
 
@@ -129,8 +128,8 @@ class Engine:
     ) -> Answer:
         """Search, and tell `in_100` after every step, with the noises, (steps + 1, H, W, C)."""
         all_noise = [np.zeros(self.shape, np.float32)]
-        keep = functools.partial(find_universal_noise, after_step=lambda noise: all_noise.append(noise[0]))
-        self._searched(keep, network, target, limit, l2_weight, steps)
+        settings = {"noise_limit": limit, "noise_l2_weight": l2_weight, "steps": steps}
+        self._searched(network, target, **settings, after_step=lambda noise: all_noise.append(noise[0]))
         some, target = self.images[: _at_most(MOVING, self.dataset)], self._target(target)
         counts = [self._counts(network, np.clip(some + noise, 0, 1), target, ()) for noise in all_noise]
         return {"in_100": [one["in_100"] for one in counts], "images": len(some)}, [np.stack(all_noise)]
@@ -230,15 +229,9 @@ class Engine:
             "seen": shown.tolist(), "verdicts": _verdicts(shown, self.labels[list(places)], target).tolist(),
         }  # fmt: skip
 
-    def _searched(
-        self, search: Callable[..., np.ndarray], network: str, target: int | None, limit: float, l2_weight: float,
-        steps: int,
-    ) -> np.ndarray:  # fmt: skip
-        weight = check_number(l2_weight, "noise_l2_weight")
-        return search(
-            self._network(network), self.dataset.train.images, self._target(target), check_noise_limit(limit), weight,
-            check_count(steps, "steps"), seed=self.seed,
-        )  # fmt: skip
+    def _searched(self, network: str, target: int | None, **settings: Any) -> np.ndarray:
+        model, images = self._network(network), self.dataset.train.images
+        return find_universal_noise(model, images, self._target(target), seed=self.seed, **settings)[0]
 
     def _proof_of(self, network: str, limit: float, moving: bool) -> Answer:
         model, count = self._network(network), _at_most(ATTACKED_MOVING if moving else ATTACKED, self.dataset)
@@ -328,10 +321,7 @@ def attacked_images(
 
 def some_of_each(kinds: np.ndarray, count: int = SHOWN) -> np.ndarray:
     """Take things in turn from each kind, and return their places in order of the kinds."""
-    order = np.argsort(kinds, kind="stable")
-    _, first, which = np.unique(kinds[order], return_index=True, return_inverse=True)
-    rank = np.empty(len(kinds), int)
-    rank[order] = np.arange(len(kinds)) - first[which]
+    rank = [np.count_nonzero(kinds[:place] == kind) for place, kind in enumerate(kinds)]
     chosen = np.argsort(rank, kind="stable")[:count]
     return chosen[np.argsort(kinds[chosen], kind="stable")]
 

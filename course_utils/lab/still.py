@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 from course_utils.lab.engine import Engine
-from course_utils.plots import STRONGEST, draw_images, draw_noise, plain_text
+from course_utils.plots import draw_images, draw_noise, plain_text
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -107,4 +107,7 @@ def _short(text: str, most: int) -> str:
 
 
 def _noise(figure: Figure, noise: np.ndarray, title: str) -> None:
-    draw_noise(figure.add_axes((0.01, 0.02, 0.3, 0.8)), noise, SCALE / STRONGEST, title)
+    axis = figure.add_axes((0.01, 0.02, 0.3, 0.8))
+    draw_noise(axis, noise, SCALE)
+    axis.set_title(plain_text(title), fontsize=10, loc="left")
+    axis.axis("off")

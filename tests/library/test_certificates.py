@@ -100,7 +100,7 @@ def test_the_accuracy_is_the_share_of_proven_images_and_falls_with_the_limit(cer
 def test_many_images_are_done_in_batches(certified_network, digits, monkeypatch):
     images, labels = digits.test.images, digits.test.labels
     at_once = certified_images(certified_network, images, labels, LIMIT)
-    monkeypatch.setattr("course_utils.certificates.IMAGES_AT_ONCE", 70)
+    monkeypatch.setattr("course_utils.evaluation.IMAGES_AT_ONCE", 70)
     np.testing.assert_array_equal(certified_images(certified_network, images, labels, LIMIT), at_once)
 
 

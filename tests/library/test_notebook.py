@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+from collections import UserList
 
 import course_utils
 from course_utils import (
@@ -293,7 +294,7 @@ def test_times_that_are_damaged_are_said(monkeypatch, times):
 # Networks that are made once
 
 
-made = []
+made = UserList()  # no plain list: what is in it would be a part of what a network is known by
 
 
 def make_network(dataset, seed):
