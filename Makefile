@@ -10,9 +10,12 @@ READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions/*.ipynb))
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# Two files at a time, those that take longest first; a notebook stays in one process, since its cells share a kernel.
+# Two files at a time, in this order, with those that take longest first; a notebook stays in one process, since its
+# cells share a kernel.
 PYTEST := $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
-LONGEST := exercises/solutions/05_better_immunity.ipynb tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
+LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
+# Solutions that train and attack for two or three minutes each: in nightly, which CI runs every time too.
+LONG_SOLUTIONS := $(wildcard $(addprefix exercises/solutions/,05_* 06_* 08_* 09_*))
 
 .PHONY: lab app test nightly test-all seeds check notebooks exercises results bench readme lock venv
 
@@ -23,10 +26,11 @@ app: venv
 	$(BIN)/python tools/app.py $(APP_OPTIONS)
 
 test: venv check
-	$(PYTEST) -m "not nightly" $(LONGEST) tests notebooks exercises
+	$(PYTEST) -m "not nightly" $(LONGEST) $(filter-out $(LONG_SOLUTIONS),$(NOTEBOOKS)) tests notebooks/app exercises/*.ipynb
 
-# What takes longer: an installation anew, the fallback data, every link.
+# What takes longer: the long solutions, an installation anew, the fallback data, every link.
 nightly: venv
+	$(PYTEST) $(LONG_SOLUTIONS)
 	$(PYTEST) -m nightly tests
 	COURSE_DATA=stand-in $(PYTEST) notebooks exercises
 

@@ -484,10 +484,10 @@ def test_a_restart_leaves_a_veil_and_running_the_cell_revives_the_lab(lab):
 
 
 @pytest.fixture
-def app():
+def app(request):
     """The app with two places: its address with the token, a function that counts its kernels, and its log."""
     kernels = tempfile.mkdtemp(prefix="course-app-")
-    options = ("--visitors=2", f"--Voila.connection_dir_root={kernels}")
+    options = ("--visitors=2", f"--Voila.connection_dir_root={kernels}", *getattr(request, "param", ()))
     try:
         with browser.served(f"{browser.ROOT / 'tools' / 'app.py'}", *options) as (_, folder):
             log = folder / "log"
@@ -563,6 +563,10 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     assert "of inactivity" not in log.read_text(encoding="utf-8")  # the pages themselves have ended their kernels
 
 
+SOON = ("--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1")
+
+
+@pytest.mark.parametrize("app", [SOON], indirect=True, ids=["after five seconds"])
 def test_the_kernel_of_a_visitor_who_vanishes_is_ended_and_no_more_are_admitted_than_there_are_places(app):
     address, kernels, log = app
 
