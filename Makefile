@@ -11,10 +11,11 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard exercises/solutions
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Two files at a time, in this order, with those that take longest first; a notebook stays in one process, since its
-# cells share a kernel.
-PYTEST := $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
+# cells share a kernel. Each process has half of the processors: more threads only wait for one another.
+THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
+PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
-# Solutions that train and attack for two or three minutes each: in nightly, which CI runs every time too.
+# Solutions that train and attack for two or three minutes each: in nightly, with the tests of their checks.
 LONG_SOLUTIONS := $(wildcard $(addprefix exercises/solutions/,05_* 06_* 08_* 09_*))
 
 .PHONY: lab app test nightly test-all seeds check notebooks exercises results bench readme lock venv
@@ -28,7 +29,7 @@ app: venv
 test: venv check
 	$(PYTEST) -m "not nightly" $(LONGEST) $(filter-out $(LONG_SOLUTIONS),$(NOTEBOOKS)) tests notebooks/app exercises/*.ipynb
 
-# What takes longer: the long solutions, an installation anew, the fallback data, every link.
+# What takes longer, and what CI runs every time too: the long solutions, installations, the fallback data, every link.
 nightly: venv
 	$(PYTEST) $(LONG_SOLUTIONS)
 	$(PYTEST) -m nightly tests

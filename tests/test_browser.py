@@ -367,6 +367,7 @@ def test_noise_from_python_and_an_error_are_shown(lab):
     lab.is_what_the_kernel_measures()
 
 
+@pytest.mark.nightly
 def test_times(lab):
     for network in ("plain", "all"):
         lab.button(network).click()

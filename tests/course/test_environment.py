@@ -184,6 +184,7 @@ def test_the_notebooks_are_trusted_and_no_matter_if_they_cannot_be(monkeypatch, 
     set_up.trust_notebooks()
 
 
+@pytest.mark.nightly
 def test_what_cannot_be_installed_is_said_in_full_and_tried_again(course):
     course.write("requirements.txt", course.locked.replace("part3==1", "part3==2"))
     _, errors = (process := course.make()).communicate()
@@ -208,6 +209,7 @@ def test_a_python_that_does_not_suit_is_named_before_anything_is_installed(cours
     assert not (course.folder / ".venv").exists()
 
 
+@pytest.mark.nightly
 def test_two_at_once_leave_an_environment_that_works(course):
     both = [course.make(), course.make()]
     said = [process.communicate() for process in both]
@@ -216,6 +218,7 @@ def test_two_at_once_leave_an_environment_that_works(course):
     assert sum("Setting up .venv" in out for out, _ in said) == 1
 
 
+@pytest.mark.nightly
 def test_the_second_says_that_it_waits(course):
     with (course.folder / "tools" / "set_up.py").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -227,6 +230,7 @@ def test_the_second_says_that_it_waits(course):
     assert course.works()
 
 
+@pytest.mark.nightly
 def test_one_that_was_killed_or_stopped_hinders_nobody(course):
     for number, ending in enumerate((signal.SIGKILL, signal.SIGINT)):
         process = course.make()

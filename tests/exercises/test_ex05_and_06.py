@@ -32,6 +32,7 @@ import tensorflow as tf
 from answers import ON_MNIST, assert_not_yet, named, noise_for, once, outcome
 from keras import layers, ops
 
+pytestmark = pytest.mark.nightly  # as their solutions
 FIVE, SIX = "05_better_immunity", "06_single_images"
 QUICK = attacks.STRENGTHS["quick"]
 BRIEF = dataclasses.replace(

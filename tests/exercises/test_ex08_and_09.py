@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from answers import assert_not_yet, named, once, outcome
 
+pytestmark = pytest.mark.nightly  # as their solutions
 CIFAR, IMAGENET = "08_cifar10", "09_imagenet"
 SOME = 400  # test images of CIFAR-10
 PHOTOGRAPHS, CARRIED = 80, 50
