@@ -62,6 +62,13 @@ def logits_of(network: keras.Model, images: Any) -> tf.Tensor:
     return tf.cast(network(images, training=False), tf.float32)
 
 
+def margin_of(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return by how much the largest other logit exceeds that of the label: float32, shape (N,); misread above 0."""
+    own = tf.one_hot(labels, tf.shape(logits)[1], True, False)
+    rivals = tf.where(own, -np.inf, logits)
+    return tf.reduce_max(rivals, axis=1) - tf.gather(logits, labels, batch_dims=1)
+
+
 def compiled(network: keras.Model, make: Callable[..., Callable[..., Any]], *settings: Any) -> Callable[..., Any]:
     """Return make(network, *settings), a compiled function; it is kept, so that the second call starts at once."""
     functions, key = _functions_of(network), (make, *settings)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from course_utils._checks import (
     as_array,
+    as_floats,
     check_callback,
     check_count,
     check_images,
@@ -22,7 +23,9 @@ from course_utils._gradients import (
     NoGradientError,
     SteepGradientError,
     compiled,
+    compiled_logits,
     logits_of,
+    margin_of,
     mean_gradient,
     quick_pooling,
 )
@@ -34,6 +37,7 @@ from tqdm import tqdm
 
 MOMENTUM = 0.9  # the share of its way that a search keeps from step to step
 VALUES_AT_ONCE = 2**21  # pixel values in the network at once; some 1 GiB for networks like those of the course
+SOFTNESS = 0.1  # of the count of misread images: 0 would be a step, of which no gradient is left
 STEPS_AT_ONCE = 8  # at most so many of a search for single images; between them it can be interrupted
 
 
@@ -147,6 +151,7 @@ def find_universal_noise(
     start: np.ndarray | None = None,
     seed: int | None = None,
     after_step: Callable[[np.ndarray], None] | None = None,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Find noise that works on all images at once: one for each target class, all of them in the same steps.
 
@@ -159,7 +164,7 @@ def find_universal_noise(
 
     Args:
         network: takes float32 images in [0, 1] and returns logits; it is not changed.
-        images: float32 with pixels in [0, 1], or uint8 from 0 to 255, shape (N, H, W, C); no labels are needed.
+        images: float32 with pixels in [0, 1], or uint8 from 0 to 255, shape (N, H, W, C).
         target_classes: one class, or several; or None for noise that leads away from what the network sees in the
             clean images, wherever to.
         noise_limit: largest |noise| of a pixel, in (0, 1].
@@ -172,6 +177,9 @@ def find_universal_noise(
         seed: for the draw of the images and the random starts. When left out, Python's `random` gives one, which
             `start_notebook` has set.
         after_step: called with the noise, (searches, H, W, C), as it is after each step, which takes longer.
+        labels: whole numbers, shape (N,), the true classes; none are needed. With them the search counts the images
+            that are misread, smoothly. It finds more that way where most images resist: of scores, a few hopeless
+            images take the largest part.
 
     Returns:
         float32, shape (targets, H, W, C). Without targets (restarts, H, W, C).
@@ -179,14 +187,16 @@ def find_universal_noise(
     Raises:
         TypeError: images that are neither float32 nor uint8, classes that are not whole numbers.
         ValueError: images outside [0, 1] or not of the network's shape, a limit outside (0, 1], a class that the
-            network does not have, a network that returns anything else than finite logits (N, classes), a start that
-            does not fit; as `NoGradientError`, a gradient that is zero for all images.
+            network does not have, a network that returns anything else than finite logits (N, classes), a start or
+            labels that do not fit; as `NoGradientError`, a gradient that is zero for all images.
 
     Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
     M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
     """
     images = check_stored_images(images, network)
-    targets = _targets(target_classes, check_network(network, images), len(images))
+    classes = check_network(network, images)
+    targets = _targets(target_classes, classes, len(images))
+    known, temperature = _to_be_counted(network, images, labels, classes)
     noise_limit = check_noise_limit(noise_limit)
     noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
     steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
@@ -198,12 +208,12 @@ def find_universal_noise(
     all_targets = np.tile(targets, restarts)
     noise = _starts(start, restarts, (len(all_targets), *images.shape[1:]), noise_limit, generator)
     step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
-    function = compiled(
-        network, _universal_search, tuple(images.shape[1:]), images.dtype.name, target_classes is not None
-    )
+    kind = target_classes is not None, labels is not None
+    function = compiled(network, _universal_search, tuple(images.shape[1:]), images.dtype.name, *kind)
     at_once = max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
     with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
-        search = _Search(function, images, noise_limit, noise_l2_weight, at_once, progress, after_step)
+        settings = noise_limit, noise_l2_weight, temperature
+        search = _Search(function, images, known, settings, at_once, progress, after_step)
         starts = noise
         noise, losses = search(starts, all_targets, batch_indices, step_sizes)
         if losses.min() > 0 and np.array_equal(noise, starts):
@@ -259,8 +269,8 @@ class _Search:
 
     function: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
     images: np.ndarray
-    noise_limit: float
-    l2_weight: float
+    labels: np.ndarray
+    settings: tuple[float, ...]
     at_once: int
     progress: tqdm
     after_step: Callable[[np.ndarray], None] | None
@@ -282,8 +292,9 @@ class _Search:
                 batches = self.images[batch_indices[part]]
                 if batches.dtype == np.float32:
                     check_images(batches.reshape(-1, *batches.shape[2:]))
+                labels = self.labels[batch_indices[part]]
                 noise[some], velocity, loss = self.function(
-                    noise[some], velocity, batches, targets[some], step_sizes[part], self.noise_limit, self.l2_weight
+                    noise[some], velocity, batches, labels, targets[some], step_sizes[part], *self.settings
                 )
                 losses[some] += loss
                 if self.after_step:
@@ -292,17 +303,40 @@ class _Search:
         return noise, losses
 
 
+def _to_be_counted(
+    network: keras.Model, images: np.ndarray, labels: np.ndarray | None, classes: int
+) -> tuple[np.ndarray, float]:
+    """Return the labels and how sharply to count, in logits: a share of the lead that the true class usually has."""
+    if labels is None:
+        return np.zeros(len(images), np.int64), 0.0
+    labels, some = check_labels(labels, images, classes), as_floats(images[:256])
+    leads = -margin_of(compiled_logits(network, some.shape[1:])(some), labels[: len(some)])
+    return labels, max(SOFTNESS * float(np.median(abs(leads))), 1e-6)
+
+
 def _universal_search(
-    network: keras.Model, image_shape: tuple[int, ...], dtype: str, targeted: bool
+    network: keras.Model, image_shape: tuple[int, ...], dtype: str, targeted: bool, counted: bool
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Compile the search for one network."""
     noise_type = tf.TensorSpec((None, *image_shape), tf.float32)
-    batches_type = tf.TensorSpec((None, None, *image_shape), dtype)
-    vector, number = tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)
-    targets_type = tf.TensorSpec((None,), tf.int64)
+    batches_type, labels_type = (
+        tf.TensorSpec((None, None, *image_shape), dtype),
+        tf.TensorSpec((None, None), tf.int64),
+    )
+    targets_type, vector, number = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,)), tf.TensorSpec(())
+    signature = [noise_type, noise_type, batches_type, labels_type, targets_type, vector, number, number, number]
 
-    @tf.function(input_signature=[noise_type, noise_type, batches_type, targets_type, vector, number, number])
-    def search(noise, velocity, batches, all_targets, step_sizes, noise_limit, l2_weight):  # type: ignore[no-untyped-def]
+    def losses_of(logits, targets, labels, temperature):  # type: ignore[no-untyped-def]
+        if targeted and not counted:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        if not counted:
+            return tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+        own = tf.gather(logits, labels, batch_dims=1)
+        lead = own - tf.gather(logits, targets, batch_dims=1) if targeted else -margin_of(logits, labels)
+        return tf.sigmoid(lead / temperature)
+
+    @tf.function(input_signature=signature)
+    def search(noise, velocity, batches, labels, all_targets, step_sizes, noise_limit, l2_weight, temperature):  # type: ignore[no-untyped-def]
         count = tf.shape(noise)[0]
         losses = tf.zeros((count,))
         for step in tf.range(tf.shape(step_sizes)[0]):
@@ -310,12 +344,9 @@ def _universal_search(
             noisy = tf.reshape(tf.clip_by_value(batch + noise[:, None], 0, 1), (-1, *image_shape))
             with quick_pooling():
                 logits = logits_of(network, noisy)
-            if targeted:
-                labels = tf.repeat(all_targets, tf.shape(batch)[0])
-                loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-            else:
-                labels = tf.tile(tf.argmax(logits_of(network, batch), axis=1), [count])
-                loss = tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+            true = labels[step] if counted or targeted else tf.argmax(logits_of(network, batch), axis=1)
+            targets = tf.repeat(all_targets, tf.shape(batch)[0])
+            loss = losses_of(logits, targets, tf.tile(true, [count]), temperature)
             gradient = mean_gradient(loss, noisy, count) + l2_weight * noise
             size = tf.reduce_mean(tf.abs(gradient), axis=(1, 2, 3), keepdims=True)
             velocity = MOMENTUM * velocity + tf.math.divide_no_nan(gradient, size)

@@ -314,8 +314,8 @@ def attacked_images(
     if not len(images):
         return np.zeros(0, bool), images
     limit, steps = tf.constant(float(noise_limit)), tf.constant(20)
-    attack = compiled(network, pgd_steps, True)
-    unfooled, noise = attack(images, labels[which], start.astype(np.float32), limit, steps)
+    attack = compiled(network, pgd_steps, "margin")
+    unfooled, noise, _ = attack(images, labels[which], labels[which], start.astype(np.float32), limit, steps)
     return unfooled.numpy(), np.clip(images + noise.numpy(), 0, 1)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import course_utils
 from course_utils import attacks, reattack
+from course_utils.data import Split
 
 import keras
 import numpy as np
@@ -37,9 +38,11 @@ def test_every_attack_is_reported_the_strongest_first(reports):
             "universal, towards a class",
             "universal, away from the answer",
             "universal, from another network",
+            "universal, searched further",
             "single images, cross-entropy",
             "single images, margin",
             "single images, from grey",
+            "single images, towards each class",
             "single images, smoothed",
             "single images, no gradients",
         }
@@ -53,7 +56,9 @@ def test_every_attack_is_reported_the_strongest_first(reports):
         assert report.local_linearity > 0.6
         assert report.all_noise.shape == (10, 14, 14, 1)
         assert np.abs(report.all_noise).max() <= LIMIT + 1e-6
+        assert report.fooled_without_gradients < 0.03
         assert report.trustworthy
+        assert str(report).startswith("clean")
         assert "single images, margin" in str(report)
 
 
@@ -80,13 +85,35 @@ def test_a_network_that_hides_its_gradients_does_not_pass_for_immune(digits, pla
     hidden = keras.Model(inputs, steps(plain_network(inputs)))
     report = reattack(hidden, digits, LIMIT, other_network=plain_network)
     assert report.by_attack["single images, cross-entropy"] > 0.9  # gradients see nothing
-    assert not report.trustworthy  # and the check at limit 1 tells
-    assert report.doubt
+    assert not report.trustworthy
+    assert str(report).startswith(f"Not to be believed: {report.doubt}")
     assert report.explained_by_gradients == 0
     assert (
         report.single_image_accuracy <= report.by_attack["single images, no gradients"] < 0.85
     )  # it does see something
-    assert report.worst_accuracy == report.by_attack["universal, from another network"] < 0.6
+    assert report.worst_accuracy < 0.6  # what needs none of its gradients finds noise for all images
+
+
+def test_without_gradients_a_copy_and_trials_find_universal_noise(digits, plain_network):
+    one_hot = keras.layers.Lambda(lambda logits: 10 * keras.ops.one_hot(keras.ops.argmax(logits, axis=1), 10))
+    report = reattack(keras.Sequential([keras.Input((14, 14, 1)), plain_network, one_hot]), digits, LIMIT)
+    assert not report.trustworthy
+    assert report.by_attack["universal, towards a class"] > 0.9
+    assert report.by_attack["universal, from a copy"] < 0.6
+    assert report.by_attack["universal, by trial"] < 0.9
+
+
+def test_who_knows_the_test_images_gets_a_little_further(digits, plain_network, immune_network, monkeypatch):
+    monkeypatch.setitem(attacks.STRENGTHS, "full", strength(refined=2, square_images=10, single_images=10))
+    report = reattack(immune_network, digits, 0.3, strength="full", other_network=plain_network)
+    assert 0.1 < report.accuracy_knowing_test_images <= report.worst_accuracy
+
+
+def test_labels_that_nobody_knows_are_not_needed_to_search(digits, plain_network, monkeypatch):
+    monkeypatch.setitem(attacks.STRENGTHS, "quick", strength(square_images=10, single_images=10))
+    unknown = Split(digits.train.images, np.full(len(digits.train), -1))
+    report = reattack(plain_network, dataclasses.replace(digits, train=unknown), LIMIT)
+    assert report.worst_accuracy < 0.5
 
 
 def strength(**changes):
@@ -96,8 +123,8 @@ def strength(**changes):
 
 def test_images_that_an_attack_never_looked_at_do_not_stand(digits, plain_network, monkeypatch):
     monkeypatch.setitem(attacks.STRENGTHS, "quick", strength(square_images=20, steps=4, restarts=0, test_images=90))
-    for attack in ("pgd", "pgd_from_grey", "pgd_smoothed"):
-        monkeypatch.setattr(attacks._Attacks, attack, lambda self, images, labels, **_: np.ones(len(images), bool))
+    stand = {"single images, margin": np.ones(len(digits.test.images), bool)}
+    monkeypatch.setattr(attacks._Attacks, "along_gradients", lambda self, images, labels: stand)
     monkeypatch.setattr(attacks._Attacks, "square", lambda self, images, labels: np.arange(len(images)) < 2)
     assert reattack(plain_network, digits, LIMIT).single_image_accuracy == 0.1
 
@@ -110,12 +137,25 @@ def test_a_network_that_always_answers_the_same_has_nothing_to_explain(digits):
     assert attack.local_linearity() == 1.0
 
 
-def test_more_restarts_and_steps_never_weaken_it(digits, immune_network):
+def test_more_steps_and_classes_never_weaken_it(digits, immune_network):
     def left(**changes):
-        attack = attacks._Attacks(immune_network, digits, 0.3, strength(**changes), seed=0)
-        return attack.pgd(digits.test.images[:90], digits.test.labels[:90], margin=False).mean()
+        attack = attacks._Attacks(immune_network, digits, LIMIT, strength(**changes), seed=0)
+        found = attack.along_gradients(digits.test.images[:90], digits.test.labels[:90])
+        assert found["single images, smoothed"].sum() <= found["single images, towards each class"].sum()
+        return found["single images, smoothed"].mean()
 
-    assert left(single_steps=30, single_restarts=4) <= left(single_steps=2, single_restarts=1) > 0
+    assert left(single_steps=30, rivals=9, nearest=90) <= left(single_steps=2, rivals=1, nearest=10) > 0
+
+
+def test_images_near_a_mistake_are_attacked_first(digits, immune_network):
+    images, labels = digits.test.images[:90], digits.test.labels[:90]
+
+    def standing(nearest):
+        chosen = strength(single_steps=3, rivals=3, nearest=nearest)
+        attack = attacks._Attacks(immune_network, digits, 0.3, chosen, seed=0)
+        return attack.along_gradients(images, labels)["single images, smoothed"]
+
+    assert standing(0).sum() > standing(15).sum() >= standing(90).sum()
 
 
 def test_an_outside_judge_finds_no_more(immune_network, digits, reports):

@@ -172,7 +172,7 @@ def test_the_number_of_targets_at_once_does_not_matter(stripes, monkeypatch):
 def test_no_more_searches_at_once_than_fit_into_memory(random_network, random_images, monkeypatch):
     sizes = []
 
-    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
+    def search(noise, velocity, *_):
         sizes.append(len(noise))
         return noise, velocity, np.zeros(len(noise), np.float32)
 
@@ -237,7 +237,7 @@ def test_untargeted_restarts_are_all_returned_and_differ(stripes):
 
 
 def test_of_restarts_for_targets_the_best_is_returned(random_network, random_images, monkeypatch):
-    def search(noise, velocity, batches, wanted, step_sizes, noise_limit, l2_weight):
+    def search(noise, velocity, batches, labels, wanted, *_):
         starts.append(noise)
         return noise, velocity, wanted * noise.mean(axis=(1, 2, 3))  # the loss of each
 
@@ -267,6 +267,30 @@ def test_the_l2_weight_makes_the_noise_smaller(stripes):
     assert energy[0] > energy[1] > energy[2]
 
 
+@pytest.mark.parametrize("targets", [range(10), None], ids=["towards classes", "away"])
+def test_with_labels_more_is_found_against_a_network_that_resists_and_away_hardly_less(
+    digits, immune_network, targets
+):
+    train, test, limit = digits.train, digits.test, 0.2
+
+    def left(labels):
+        found = find_universal_noise(
+            immune_network, train.images, targets, limit, steps=60, batch_size=32, seed=0, labels=labels
+        )
+        return min(
+            evaluate_noise(immune_network, test.images, test.labels, noise, None, limit).accuracy for noise in found
+        )
+
+    assert left(train.labels) < left(None) + (0.02 if targets is None else -0.005)
+
+
+def test_the_scale_of_the_logits_makes_no_difference_to_the_count(stripes):
+    network, images, labels = stripes
+    larger = keras.Sequential([keras.Input((12, 12, 1)), network, keras.layers.Rescaling(1_000)])
+    one, other = (find_universal_noise(net, images, 1, 0.1, seed=0, labels=labels) for net in (network, larger))
+    assert np.mean(np.sign(one) == np.sign(other)) > 0.95
+
+
 def test_it_is_compiled_once(random_network, random_images):
     keras.backend.clear_session()
     for targets, limit, settings in (
@@ -275,7 +299,7 @@ def test_it_is_compiled_once(random_network, random_images):
         ([2], 0.2, {"batch_size": 5}),
     ):
         find_universal_noise(random_network, random_images, targets, limit, **settings)
-    search = compiled(random_network, search_module._universal_search, (12, 12, 1), "float32", True)
+    search = compiled(random_network, search_module._universal_search, (12, 12, 1), "float32", True, False)
     assert search.experimental_get_tracing_count() == 1
 
 
@@ -340,6 +364,9 @@ def test_it_runs_in_the_scope_of_a_distribution_strategy(stripes):
         ({"start": np.zeros((3, 12, 12, 1), np.float32)}, ValueError, "start must have the shape"),
         ({"start": np.full((12, 12, 1), np.nan, np.float32)}, ValueError, "start must not hold NaN"),
         ({"start": np.zeros((12, 12, 1), np.float32), "restarts": 2}, ValueError, "start and restarts exclude"),
+        ({"labels": np.zeros(3, int)}, ValueError, r"labels must have the shape \(40,\)"),
+        ({"labels": np.full(40, 7)}, ValueError, "labels must be classes from 0 to 4"),
+        ({"labels": np.zeros(40)}, TypeError, "labels must be whole numbers"),
     ],
     ids=case,
 )
