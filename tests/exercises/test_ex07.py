@@ -21,6 +21,7 @@ import tensorflow as tf
 from answers import ON_MNIST, assert_not_yet, named, noise_for, once, outcome
 from keras import layers
 
+pytestmark = pytest.mark.nightly  # as its solution
 SEVEN = "07_another_network"
 
 
