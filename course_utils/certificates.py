@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras import layers
 
 MONOTONE = (layers.Flatten, layers.MaxPooling2D, layers.AveragePooling2D, layers.ReLU, layers.Rescaling)
+LINEAR = (layers.Dense, layers.Conv2D, layers.BatchNormalization)
 MONOTONE_ACTIVATIONS = (keras.activations.linear, keras.activations.relu, tf.nn.relu)
 
 
@@ -44,8 +45,8 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
 
     Args:
         network: a keras.Sequential from float32 images in [0, 1] to logits, of Conv2D and Dense (linear or relu),
-            MaxPooling2D, AveragePooling2D, ReLU, Flatten and Rescaling (by a positive number); the last layer is a
-            Dense without activation.
+            BatchNormalization, MaxPooling2D, AveragePooling2D, ReLU, Flatten and Rescaling (by a positive number);
+            the last layer is a Dense without activation.
         images: float32, shape (N, H, W, C), pixels in [0, 1].
         labels: whole numbers, shape (N,), the true classes.
         noise_limit: largest |noise| of a pixel, in (0, 1]. Noisy pixels stay in [0, 1].
@@ -134,11 +135,14 @@ def _chain(network: keras.Model) -> list[keras.Layer]:
     chain = list(_layers_of(network))
     for layer in chain:
         monotone = getattr(layer, "activation", keras.activations.linear) in MONOTONE_ACTIVATIONS
-        monotone = monotone and bool(np.min(getattr(layer, "scale", 1)) > 0)
+        if isinstance(layer, layers.Rescaling):
+            monotone = bool(np.min(layer.scale) > 0)
         # Not isinstance: a subclass may do anything.
         quantised = isinstance(layer.dtype_policy, keras.dtype_policies.QuantizedDTypePolicy)
         turned = getattr(layer, "data_format", None) == "channels_first"
-        if type(layer) not in (layers.Dense, layers.Conv2D, *MONOTONE) or not monotone or quantised or turned:
+        if isinstance(layer, layers.BatchNormalization):
+            turned = layer.axis not in (-1, len(layer.output.shape) - 1)
+        if type(layer) not in (*LINEAR, *MONOTONE) or not monotone or quantised or turned:
             raise _cannot_bound(layer)
     if type(chain[-1]) is not layers.Dense or chain[-1].activation is not keras.activations.linear:
         raise ValueError(f"the last layer must be a Dense without activation, got {chain[-1].name!r}")
@@ -162,7 +166,7 @@ def _cannot_bound(layer: keras.Layer) -> ValueError:
         kind += ", quantised"
     return ValueError(
         f"the layer {layer.name!r} ({kind}) cannot be bounded. What can: a Sequential of Conv2D and Dense with relu "
-        f"or no activation, {', '.join(one.__name__ for one in MONOTONE)}"
+        f"or no activation, BatchNormalization over the last axis, {', '.join(one.__name__ for one in MONOTONE)}"
     )
 
 
@@ -186,6 +190,12 @@ def _bounds(layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor) -> tuple[tf.
     if isinstance(layer, MONOTONE):
         return _float32(layer(lower)), _float32(layer(upper))
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
+    if isinstance(layer, layers.BatchNormalization):  # with the statistics that it has learnt: one slope a channel
+        slope = tf.math.rsqrt(_float32(layer.moving_variance) + layer.epsilon)
+        slope = slope if layer.gamma is None else slope * _float32(layer.gamma)
+        centre, radius = (centre - _float32(layer.moving_mean)) * slope, radius * abs(slope)
+        centre = centre if layer.beta is None else centre + _float32(layer.beta)
+        return centre - radius, centre + radius
     apply = layer.convolution_op if isinstance(layer, layers.Conv2D) else tf.matmul
     kernel = _float32(layer.kernel)
     centre, radius = apply(centre, kernel) + _bias(layer), apply(radius, abs(kernel))

@@ -25,7 +25,9 @@ SEVERAL_KINDS = [
     layers.ReLU(1),
     layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
     layers.MaxPooling2D(2),
-    keras.Sequential([layers.Conv2D(6, 2, use_bias=False), layers.ReLU()], name="nested"),
+    keras.Sequential(
+        [layers.Conv2D(6, 2, use_bias=False), layers.BatchNormalization(), layers.ReLU()], name="nested"
+    ),
     layers.AveragePooling2D(2, padding="same"),
     layers.Flatten(),
     layers.Dense(7, activation="relu"),
@@ -41,7 +43,40 @@ def network_of_several_kinds():
     for layer in _chain(network):
         if getattr(layer, "bias", None) is not None:
             layer.bias.assign(np.random.default_rng(0).normal(0, 0.3, layer.bias.shape))
+        if isinstance(layer, layers.BatchNormalization):
+            learnt(layer)
     return network
+
+
+def learnt(layer):
+    """Give a batch normalisation statistics, slopes of either sign and shifts, as a training would."""
+    generator = np.random.default_rng(1)
+    for name, low, high in (
+        ("gamma", -2, 2),
+        ("beta", -1, 1),
+        ("moving_mean", -0.5, 0.5),
+        ("moving_variance", 0.2, 2),
+    ):
+        if (variable := getattr(layer, name)) is not None:
+            variable.assign(generator.uniform(low, high, variable.shape))
+
+
+@pytest.mark.parametrize("settings", [{}, {"center": False}, {"scale": False}, {"axis": 3, "epsilon": 0.1}], ids=case)
+def test_batch_normalisation_is_as_good_as_folded_into_the_convolution_before_it(settings, random_images):
+    keras.utils.set_random_seed(0)
+    convolution, normalised = layers.Conv2D(6, 3), layers.BatchNormalization(**settings)
+    rest = [layers.ReLU(), layers.Flatten(), layers.Dense(5)]
+    network = keras.Sequential([keras.Input((12, 12, 1)), convolution, normalised, *rest])
+    learnt(normalised)
+    folded = keras.Sequential([keras.Input((12, 12, 1)), layers.Conv2D(6, 3), *rest])
+    shift = normalised(np.zeros((1, 10, 10, 6)))[0, 0, 0].numpy()
+    slope = normalised(np.ones((1, 10, 10, 6)))[0, 0, 0].numpy() - shift
+    folded.layers[0].set_weights([convolution.kernel.numpy() * slope, convolution.bias.numpy() * slope + shift])
+    labels = network.predict(random_images, verbose=0).argmax(axis=1)
+    bounds, same = (worst_margins(_chain(one), random_images, labels, 0.05).numpy() for one in (network, folded))
+    np.testing.assert_allclose(bounds, same, atol=1e-4)
+    share = certified_accuracy(network, random_images, labels, 0.001)
+    assert 0 < share == certified_accuracy(folded, random_images, labels, 0.001)
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +201,8 @@ class DenseWithATwist(layers.Dense):
 
 
 UNBOUNDABLE = {
-    "normalisation": (lambda: sequential(layers.BatchNormalization(name="scaled")), "'scaled' .BatchNormalization"),
+    "normalisation of each image": (lambda: sequential(layers.LayerNormalization(name="own")), "'own' .LayerNorm"),
+    "normalisation of rows": (lambda: sequential(layers.BatchNormalization(axis=1, name="rows")), "'rows' .BatchN"),
     "activation": (
         lambda: sequential(layers.Conv2D(2, 2, activation="gelu", name="bent")),
         "'bent' .Conv2D, activation gelu",
