@@ -15,8 +15,6 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
 PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
-# Solutions that train and attack for a minute or three each: in nightly, with the tests of their checks.
-LONG_SOLUTIONS := $(wildcard $(addprefix exercises/solutions/,05_* 06_* 07_* 08_* 09_*))
 
 .PHONY: lab app test nightly test-all seeds check notebooks exercises results bench readme lock venv
 
@@ -27,11 +25,12 @@ app: venv
 	$(BIN)/python tools/app.py $(APP_OPTIONS)
 
 test: venv check
-	$(PYTEST) -m "not nightly" $(LONGEST) $(filter-out $(LONG_SOLUTIONS),$(NOTEBOOKS)) tests notebooks/app exercises/*.ipynb
+	$(PYTEST) -m "not nightly" $(LONGEST) notebooks tests exercises/*.ipynb
 
-# What takes longer, and what CI runs every time too: the long solutions, installations, the fallback data, every link.
+# What takes longer, and what CI runs every time too: the solutions, the tests of what they train and attack for long,
+# the app, installations, the fallback data.
 nightly: venv
-	$(PYTEST) $(LONG_SOLUTIONS)
+	$(PYTEST) exercises/solutions
 	$(PYTEST) -m nightly tests
 	COURSE_DATA=stand-in $(PYTEST) notebooks exercises
 

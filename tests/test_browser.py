@@ -507,6 +507,7 @@ def wait_until(free, seconds=90):
     raise AssertionError("a kernel was not ended")
 
 
+@pytest.mark.nightly
 def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
     address, kernels, log = app
     phone = page.context.browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
@@ -567,6 +568,7 @@ def test_two_visitors_of_the_app_at_once_and_nothing_left_of_them(page, app):
 SOON = ("--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("app", [SOON], indirect=True, ids=["after five seconds"])
 def test_the_kernel_of_a_visitor_who_vanishes_is_ended_and_no_more_are_admitted_than_there_are_places(app):
     address, kernels, log = app

@@ -94,6 +94,7 @@ def test_a_network_that_hides_its_gradients_does_not_pass_for_immune(digits, pla
     assert report.worst_accuracy < 0.6  # what needs none of its gradients finds noise for all images
 
 
+@pytest.mark.nightly
 def test_without_gradients_a_copy_and_trials_find_universal_noise(digits, plain_network):
     one_hot = keras.layers.Lambda(lambda logits: 10 * keras.ops.one_hot(keras.ops.argmax(logits, axis=1), 10))
     report = reattack(keras.Sequential([keras.Input((14, 14, 1)), plain_network, one_hot]), digits, LIMIT)
@@ -103,6 +104,7 @@ def test_without_gradients_a_copy_and_trials_find_universal_noise(digits, plain_
     assert report.by_attack["universal, by trial"] < 0.9
 
 
+@pytest.mark.nightly
 def test_who_knows_the_test_images_gets_a_little_further(digits, plain_network, immune_network, monkeypatch):
     monkeypatch.setitem(attacks.STRENGTHS, "full", strength(refined=2, square_images=10, single_images=10))
     report = reattack(immune_network, digits, 0.3, strength="full", other_network=plain_network)
