@@ -455,7 +455,7 @@ def findings_of(**changed):
         by_attack={f"single images, {how}": 0.9 for how in ("cross-entropy", "no gradients", "from grey", "smoothed")}
         | {"universal, towards a class": 0.9},
         all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.1, accuracy_with_fewer_steps=0.9,
-        explained_by_gradients=1, way_with_slope=1, local_linearity=1, fooled_without_gradients=0,
+        explained_by_gradients=1, way_with_slope=1, local_linearity=1, ahead_without_gradients=0,
     )  # fmt: skip
     by_attack = report.by_attack | changed.pop("by_attack", {})
     return list(
@@ -469,7 +469,7 @@ DOUBTS = {
     "gradients explain nothing": ({"explained_by_gradients": 0.1}, "its gradients explain 10%"),
     "flat": ({"way_with_slope": 0.1}, "flat round the images"),
     "ripples": ({"local_linearity": 0.1}, "ripples too small to be seen"),
-    "hidden": ({"fooled_without_gradients": 0.1}, "so these are hidden"),
+    "hidden": ({"ahead_without_gradients": 0.1}, "so these are hidden"),
     "carried over": ({"by_attack": {"universal, from another network": 0.85}}, "that search has not worked"),
     "weak": ({"worst_accuracy": 0.8}, "the stronger attack has not worked"),
 }

@@ -98,7 +98,7 @@ def test_what_the_judge_cannot_believe_gets_no_row(board, numbers, words):
     unbelievable = AttackReport(
         clean_accuracy=0.98, mean_accuracy=0.98, worst_accuracy=0.99, worst_success_rate=0, single_image_accuracy=0.5,
         by_attack=rows, all_noise=np.zeros((10, 28, 28, 1)), accuracy_at_limit_1=0.979, accuracy_with_fewer_steps=0.9,
-        way_with_slope=1, local_linearity=1, fooled_without_gradients=0, **numbers,
+        way_with_slope=1, local_linearity=1, ahead_without_gradients=0, **numbers,
     )  # fmt: skip
     with pytest.raises(ValueError, match=f"train gets no row, since .*{words}"):
         board.enter("one-hot", lambda: unbelievable)

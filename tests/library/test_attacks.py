@@ -56,7 +56,7 @@ def test_every_attack_is_reported_the_strongest_first(reports):
         assert report.local_linearity > 0.6
         assert report.all_noise.shape == (10, 14, 14, 1)
         assert np.abs(report.all_noise).max() <= LIMIT + 1e-6
-        assert report.fooled_without_gradients < 0.03
+        assert report.ahead_without_gradients < 0.03
         assert report.trustworthy
         assert str(report).startswith("clean")
         assert "single images, margin" in str(report)
