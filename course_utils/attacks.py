@@ -62,6 +62,7 @@ STRENGTHS = {
 }
 AWAY = -1  # in place of a target class: noise that leads anywhere but to the truth
 Found = tuple[np.ndarray, list[int]]  # noises, and the class to which each is to lead
+EXPLAINED, ON_THE_WAY = 0.9, 0.2  # what gradients must explain, and on how much of a way they must lie, to be trusted
 WAYS, PARTS = 50, 128  # from one image to another, on which gradients are added up; points on each
 NEARBY = 0.01  # pixels move so far where the gradient is held against what comes of it
 SAMPLES, AROUND = 4, 0.4  # points beside an image over which a smoothed gradient is the mean; how far, in limits
@@ -85,14 +86,14 @@ class AttackReport:
         accuracy_with_fewer_steps: the lowest accuracy that a quarter of the steps towards each class leaves.
         explained_by_gradients: how much of what changes in the logits, from one image to another, the gradients on
             the way between them add up to. A network that jumps, as behind rounding, is far from 1.
-        ahead_without_gradients: share of images that the attack without gradients fooled, less the share of the same
-            images that those along gradients fooled. Far above 0 where gradients are hidden.
         way_with_slope: on how much of such a way the logits change: 1 where they do so evenly, near 0 where they are
             flat round every image and all happens in between, as behind logits that are cut off.
-        accuracy_knowing_test_images: accuracy under noise that was searched on the very images on which all is
-            measured: no attacker can do this, and none can do much better. None where it was not tried.
         local_linearity: by how much a small step along the gradient (0.01 in each pixel) raises the loss, over how
             much the gradient promises. Behind ripples too small to be seen, or a false gradient, it is far from 1.
+        ahead_without_gradients: share of images that the attack without gradients fooled, less the share of the same
+            images that those along gradients fooled. Far above 0 where gradients are hidden.
+        accuracy_knowing_test_images: accuracy under noise that was searched on the very images on which all is
+            measured: no attacker can do this, and none can do much better. None where it was not tried.
     """
 
     clean_accuracy: float
@@ -131,12 +132,12 @@ class AttackReport:
         explained, way, linear = self.explained_by_gradients, self.way_with_slope, self.local_linearity
         at_limit_1, fewer_steps = self.accuracy_at_limit_1, self.accuracy_with_fewer_steps
         looked_at = [
-            (explained >= 0.9,
-             f"its gradients explain {explained:.0%} of what it does (90% wanted): it jumps, as behind rounding, "
-             "where they see nothing, so no attack along them can be trusted"),
-            (way >= 0.2,
-             f"its logits change on {way:.0%} of the way from one image to another (20% wanted): they are flat round "
-             "the images, as where they are cut off, and no attack can feel its way there"),
+            (explained >= EXPLAINED,
+             f"its gradients explain {explained:.0%} of what it does ({EXPLAINED:.0%} wanted): it jumps, as behind "
+             "rounding, where they see nothing, so no attack along them can be trusted"),
+            (way >= ON_THE_WAY,
+             f"its logits change on {way:.0%} of the way from one image to another ({ON_THE_WAY:.0%} wanted): they "
+             "are flat round the images, as where they are cut off, and no attack can feel its way there"),
             (linear >= 0.5,
              f"a small step along its gradients brings {linear:.0%} of what they promise (50% wanted): they are "
              "false, or come from ripples too small to be seen, and lead an attack astray"),
@@ -279,6 +280,11 @@ class _Attacks:
     seed: int
 
     @property
+    def classes(self) -> list[int]:
+        """The classes of the data set, each a target."""
+        return list(range(len(self.dataset.class_names)))
+
+    @property
     def test(self) -> tuple[np.ndarray, np.ndarray]:
         """The test images on which universal noise is measured, and their labels."""
         count = self.strength.test_images
@@ -291,15 +297,14 @@ class _Attacks:
     def report(self, other_network: keras.Model | None) -> AttackReport:
         """Try everything."""
         found, unfooled, checks = self.universal(other_network), self.single_images(), self.of_themselves()
-        if checks["explained_by_gradients"] < 0.9 or checks["way_with_slope"] < 0.2:
+        if checks["explained_by_gradients"] < EXPLAINED or checks["way_with_slope"] < ON_THE_WAY:
             found |= {"universal, from a copy": self.from_a_copy(), "universal, by trial": self.by_trial()}
         measured = [
             self.measured(way, noise, target)
             for way, (noises, targets) in found.items()
             for noise, target in zip(noises, targets, strict=True)
         ]
-        classes = range(len(self.dataset.class_names))
-        for_each = [min((one for one in measured if one.target == target), key=_accuracy) for target in classes]
+        for_each = [min((one for one in measured if one.target == target), key=_accuracy) for target in self.classes]
         universal = {way: min(one.accuracy for one in measured if one.way == way) for way in found}
         single = {way: float(np.mean(one)) for way, one in unfooled.items()}
         square = unfooled["single images, no gradients"]
@@ -349,10 +354,8 @@ class _Attacks:
 
     def universal(self, other_network: keras.Model | None) -> dict[str, Found]:
         """Search universal noise in all ways: for each, the noises, and the class to which each is to lead."""
-        classes = list(range(len(self.dataset.class_names)))
         generator, shape = np.random.default_rng(self.seed), self.dataset.train.images.shape[1:]
-
-        limit = np.float32(self.noise_limit)
+        classes, limit = self.classes, np.float32(self.noise_limit)
 
         def corners(count: int) -> np.ndarray:
             return np.where(generator.uniform(size=(count, *shape)) < 0.5, -limit, limit)
@@ -392,12 +395,12 @@ class _Attacks:
 
     def strongest(self, found: Found, count: int) -> Found:
         """Choose so many noises that do the most harm to training images."""
-        noises, targets = found
-        order = np.argsort([self.accuracy(noise, self.train(4_000)) for noise in noises], kind="stable")[:count]
+        (noises, targets), some = found, self.train(4_000)
+        order = np.argsort([self.accuracy(noise, some) for noise in noises], kind="stable")[:count]
         return noises[order], [targets[place] for place in order]
 
     def refined(self, noise: np.ndarray, target: int, **settings: Any) -> np.ndarray:
-        """Search on from one noise, on more images a step."""
+        """Search on from one noise, in more steps and on more images a step."""
         more = {"steps": 2 * self.strength.steps, "batch_size": 2 * self.strength.batch_size}
         targets = None if target == AWAY else [target]
         return self.search(targets, start=noise[None], seed=(self.seed + 99) % 2**32, **more, **settings)
@@ -419,11 +422,10 @@ class _Attacks:
         noise = generator.uniform(-self.noise_limit, self.noise_limit, images.shape).astype(np.float32)
         images = add_noise(images, noise)
         build = convolutional_network if min(images.shape[1:3]) >= 4 else linear_network
-        copy = build(images.shape[1:], len(self.dataset.class_names))
+        copy = build(images.shape[1:], len(self.classes))
         copy.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         copy.fit(images, classes_seen(self.network, images), batch_size=64, epochs=2, verbose=0)
-        classes = list(range(len(self.dataset.class_names)))
-        return self.search(classes, copy, labels=None), classes
+        return self.search(self.classes, copy, labels=None), self.classes
 
     def by_trial(self, trials: int = 300) -> Found:
         """Change the sign of a square of the noise, and keep what makes more of some training images misread."""
@@ -443,8 +445,7 @@ class _Attacks:
 
     def lowest(self, **settings: float) -> float:
         """Search once for every class with other settings, and measure the strongest noise."""
-        classes = list(range(len(self.dataset.class_names)))
-        (strongest,), _ = self.strongest((self.search(classes, **settings), classes), 1)
+        (strongest,), _ = self.strongest((self.search(self.classes, **settings), self.classes), 1)
         return self.accuracy(strongest, self.test)
 
     def of_themselves(self) -> dict[str, float]:
@@ -494,7 +495,7 @@ class _Attacks:
         random = generator.uniform(-limit, limit, images.shape).astype(np.float32)
         grey = np.clip(0.5 - images, -limit, limit)  # layers that saturate have slopes only there
         strength, steps, nearest = self.strength, self.strength.single_steps, self.strength.nearest
-        order = np.argsort(-self.logits(images), axis=1)
+        order = np.argsort(-compiled_logits(self.network, images.shape[1:])(images).numpy(), axis=1)
         tried = {
             "cross-entropy": self.descend("cross-entropy", images, labels, random, steps),
             "margin": self.descend("margin", images, labels, random, steps),
@@ -527,9 +528,6 @@ class _Attacks:
         limit, steps_ = tf.constant(self.noise_limit), tf.constant(steps)
         unfooled, _, margins = attack(images, labels, labels if targets is None else targets, start, limit, steps_)
         return unfooled.numpy(), margins.numpy()
-
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        return compiled_logits(self.network, images.shape[1:])(images).numpy()  # type: ignore[no-any-return]
 
     def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Square Attack (Andriushchenko et al. 2020), which only asks the network for its logits."""

@@ -319,10 +319,8 @@ def _universal_search(
 ) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Compile the search for one network."""
     noise_type = tf.TensorSpec((None, *image_shape), tf.float32)
-    batches_type, labels_type = (
-        tf.TensorSpec((None, None, *image_shape), dtype),
-        tf.TensorSpec((None, None), tf.int64),
-    )
+    batches_type = tf.TensorSpec((None, None, *image_shape), dtype)
+    labels_type = tf.TensorSpec((None, None), tf.int64)
     targets_type, vector, number = tf.TensorSpec((None,), tf.int64), tf.TensorSpec((None,)), tf.TensorSpec(())
     signature = [noise_type, noise_type, batches_type, labels_type, targets_type, vector, number, number, number]
 
