@@ -4,13 +4,13 @@ import dataclasses
 
 import course_utils
 from course_utils import attacks, reattack
+from course_utils.attacks import left_one_by_one
 from course_utils.data import Split
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from helpers import case, same_weights
+from helpers import TOOLS, case, same_weights
 
 LIMIT = 0.2
 
@@ -160,22 +160,26 @@ def test_images_near_a_mistake_are_attacked_first(digits, immune_network):
     assert standing(0).sum() > standing(15).sum() >= standing(90).sum()
 
 
-def test_an_outside_judge_finds_no_more(immune_network, digits, reports):
-    from art.attacks.evasion import ProjectedGradientDescent, TargetedUniversalPerturbation
-    from art.estimators.classification import TensorFlowV2Classifier
+@pytest.fixture
+def outside_judge(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    import outside_judge
 
-    images, labels = digits.test.images[:200], digits.test.labels[:200]  # those that "quick" attacks singly
-    logits = tf.function(lambda images, training: immune_network(images, training=False), reduce_retracing=True)
-    judge = TensorFlowV2Classifier(
-        logits, nb_classes=10, input_shape=(14, 14, 1), clip_values=(0, 1),
-        loss_object=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )  # fmt: skip
-    descent = ProjectedGradientDescent(
-        judge, eps=LIMIT, eps_step=LIMIT / 10, max_iter=40, num_random_init=2, verbose=False
-    )
-    noisy = descent.generate(images, y=labels)
-    left = np.mean(judge.predict(noisy).argmax(axis=1) == labels)
-    assert left >= reports["immune"].single_image_accuracy - 0.01
+    return outside_judge
+
+
+@pytest.mark.nightly
+def test_auto_attack_finds_no_more_for_single_images(immune_network, digits, outside_judge):
+    images, labels = digits.test.images[:200], digits.test.labels[:200]
+    left = outside_judge.unfooled(immune_network, images, labels, LIMIT).mean()
+    ours = left_one_by_one(immune_network, digits, images, labels, LIMIT, seed=0)
+    assert ours - 0.01 <= left < 0.95
+
+
+def test_an_outside_judge_finds_no_worse_universal_noise(immune_network, digits, reports, outside_judge):
+    from art.attacks.evasion import TargetedUniversalPerturbation
+
+    judge = outside_judge.classifier(immune_network)
     for target in range(0, 10, 4):
         attack = TargetedUniversalPerturbation(
             judge, attacker="fgsm", attacker_params={"targeted": True, "eps": 0.1}, max_iter=3, eps=LIMIT, norm=np.inf
