@@ -293,7 +293,7 @@ def adversarial_training(
     noise_limit: float = 0.35,
     *,
     attack_steps: int = 3,
-    clean_fraction: float = 0.125,
+    clean_fraction: float = 0.0,
     steps: int = 4_600,
     peak_learning_rate: float = 4e-3,
     limit_warmup: float = 0.3,
