@@ -271,7 +271,8 @@ WRONG_TABLES = {
     "turned round": (lambda noise, table: (-noise, table), "success there"),
     "the last for the immune one too": (
         lambda noise, table: (np.concatenate([noise[:-1], 0.9 * noise[-2:-1]]), table),
-        "It is that for immune" if ON_MNIST else "noise found on immune: success there",
+        # any noise does the immune network about as little harm: only the table tells
+        "cells of the table" if ON_MNIST else "noise found on immune: success there",
     ),
     "random noise for the immune one": (
         lambda noise, table: (np.concatenate([noise[:-1], random_noise()[None]]), table),
