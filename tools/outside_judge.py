@@ -27,6 +27,8 @@ def unfooled(
     standing = judge.predict(images).argmax(axis=1) == labels
     for attack, shift in _attacks(judge, noise_limit, steps):
         some = np.flatnonzero(standing)
+        if not len(some):
+            break
         aims = classes[(labels[some] + shift) % 10]  # the true class, or another one to lead towards
         noise = attack.generate(images[some], y=aims) - images[some]
         noisy = np.clip(images[some] + np.clip(noise, -noise_limit, noise_limit), 0, 1)
@@ -37,13 +39,10 @@ def unfooled(
 def _attacks(judge: TensorFlowV2Classifier, limit: float, steps: int) -> Iterator[tuple[EvasionAttack, int]]:
     """Yield each attack, and by how many classes its aim lies beside the true one."""
     settings = {"eps": limit, "eps_step": 2 * limit, "max_iter": steps, "batch_size": 500, "verbose": False}
-    for loss in ("cross_entropy", "difference_logits_ratio"):
-        yield AutoProjectedGradientDescent(judge, loss_type=loss, nb_random_init=2, **settings), 0
-    for shift in range(1, 10):
-        yield (
-            AutoProjectedGradientDescent(
-                judge, loss_type="difference_logits_ratio", targeted=True, nb_random_init=1, **settings
-            ),
-            shift,
-        )
+    ratio = "difference_logits_ratio"
+    for loss, shift in [("cross_entropy", 0), *((ratio, shift) for shift in range(10))]:
+        starts = 1 if shift else 2
+        yield AutoProjectedGradientDescent(
+            judge, loss_type=loss, targeted=shift > 0, nb_random_init=starts, **settings
+        ), shift  # fmt: skip
     yield SquareAttack(judge, eps=limit, max_iter=30 * steps, batch_size=500, verbose=False), 0
