@@ -154,7 +154,7 @@ def plain(seed: int) -> dict[str, Any]:
     return {"success": [round(report.success_rate or 0.0, 4) for report in reports], **attacked(network, seed)}
 
 
-@experiment(seeds=1)
+@experiment()
 def without_noise(seed: int) -> dict[str, Any]:
     """Trained as long as `worst_noise`, but on clean images only: what clean accuracy is there to lose?"""
     on_clean_images = Training(convolutional_network(), LIMIT)
@@ -240,7 +240,7 @@ def worst_noise(seed: int) -> dict[str, Any]:
     )
 
 
-@experiment(seeds=1)
+@experiment(seeds=3)
 def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, in five small steps, and three times as many of them."""
 
@@ -305,7 +305,7 @@ def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 
     return round(float(np.mean(classes_seen(network, add_noise(images, noise)) == labels)), 4)
 
 
-@experiment(seeds=1)
+@experiment()
 def one_step(seed: int) -> dict[str, Any]:
     """Trained on one step of noise that starts from zero, and on three from a random start, as `worst_noise`."""
     return {
