@@ -31,11 +31,22 @@ from course_utils.data import Dataset
 from course_utils.evaluation import classes_seen
 from course_utils.models import convolutional_network, linear_network
 from course_utils.noise import add_noise
-from course_utils.search import find_universal_noise
+from course_utils.search import VALUES_AT_ONCE, find_universal_noise
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class _Round:
+    """How to search further."""
+
+    noises: int  # so many of those found, the strongest on training images
+    steps: int
+    batch_size: int
+    first_step: float  # in limits
+    away: bool = False  # from the truth to anywhere, whatever class it was found for
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class _Strength:
     steps: int
     batch_size: int
     restarts: int  # from corners of the limit drawn at random, besides the search from zero
-    refined: int  # so many of the noises found are searched further, with twice the steps and the images
+    rounds: tuple[_Round, ...]  # in which the strongest of the noises found are searched further
     single_images: int
     single_steps: int
     further_steps: int  # for those that still stand
@@ -56,9 +67,10 @@ class _Strength:
     square_queries: int
 
 
+ROUND, ROUNDS = _Round(1, 120, 512, 0.1), (_Round(3, 400, 512, 0.1), _Round(1, 300, 1_024, 0.1, away=True))
 STRENGTHS = {
-    "quick": _Strength(10_000, 100, 48, 0, 1, 1_000, 16, 100, 4, 250, 100, 200),
-    "full": _Strength(10_000, 300, 64, 2, 3, 1_000, 50, 200, 5, 1_000, 300, 3_000),
+    "quick": _Strength(10_000, 100, 48, 0, (ROUND,), 1_000, 16, 100, 4, 250, 100, 200),
+    "full": _Strength(10_000, 300, 64, 2, ROUNDS, 1_000, 50, 200, 5, 1_000, 300, 3_000),
 }
 AWAY = -1  # in place of a target class: noise that leads anywhere but to the truth
 Found = tuple[np.ndarray, list[int]]  # noises, and the class to which each is to lead
@@ -386,12 +398,15 @@ class _Attacks:
         return as_floats(self.dataset.train.images[:count]), self.train_labels[:count]
 
     def further(self, found: dict[str, Found]) -> Found:
-        """Search on from the noises that do the most harm to training images."""
+        """Search on from the noises that do the most harm to training images, in small steps, round after round."""
         noises, targets = zip(*found.values(), strict=True)
-        everything = np.concatenate(noises), list(itertools.chain.from_iterable(targets))
-        strongest, classes = self.strongest(everything, self.strength.refined)
-        further = [self.refined(noise, target) for noise, target in zip(strongest, classes, strict=True)]
-        return np.concatenate(further), classes
+        best = np.concatenate(noises), list(itertools.chain.from_iterable(targets))
+        for how in self.strength.rounds:
+            strongest, classes = self.strongest(best, how.noises)
+            classes = [AWAY] * len(classes) if how.away else classes
+            further = [self.refined(noise, target, how) for noise, target in zip(strongest, classes, strict=True)]
+            best = np.concatenate(further), classes
+        return best
 
     def strongest(self, found: Found, count: int) -> Found:
         """Choose so many noises that do the most harm to training images."""
@@ -399,18 +414,19 @@ class _Attacks:
         order = np.argsort([self.accuracy(noise, some) for noise in noises], kind="stable")[:count]
         return noises[order], [targets[place] for place in order]
 
-    def refined(self, noise: np.ndarray, target: int, **settings: Any) -> np.ndarray:
-        """Search on from one noise, in more steps and on more images a step."""
-        more = {"steps": 2 * self.strength.steps, "batch_size": 2 * self.strength.batch_size}
+    def refined(self, noise: np.ndarray, target: int, how: _Round, **settings: Any) -> np.ndarray:
+        """Search on from one noise."""
+        images = min(how.batch_size, max(1, 2 * VALUES_AT_ONCE // noise.size))
+        more = {"steps": how.steps, "batch_size": images, "first_step": how.first_step}
         targets = None if target == AWAY else [target]
         return self.search(targets, start=noise[None], seed=(self.seed + 99) % 2**32, **more, **settings)
 
     def knowing_test_images(self, worst: _Measured) -> float | None:
         """Search on from the worst noise on the test images themselves, where there is time for it."""
-        if self.strength.refined < 2:
+        if len(self.strength.rounds) < 2:
             return None
         images, labels = self.test
-        (known,) = self.refined(worst.noise, worst.target, images=images, labels=labels)
+        (known,) = self.refined(worst.noise, AWAY, self.strength.rounds[-1], images=images, labels=labels)
         return min(worst.accuracy, self.accuracy(known, self.test))
 
     def from_a_copy(self) -> Found:

@@ -121,13 +121,18 @@ class CertifiedTraining(Training):
         self.clean_weight, self.steps = clean_weight, steps
         self.chain = _chain(network)
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, *_: Any, **__: Any) -> Any:
-        """Return the clean loss and the loss of the worst margins, mixed."""
+    def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
+        """Mix the loss of the clean logits and that of the worst margins, and step."""
+        images, labels = data
         share = tf.cast(self.optimizer.iterations, tf.float32) / self.steps
         grown = tf.clip_by_value((share - 0.05) / 0.55, 0, 1)
-        margins = worst_margins(self.chain, x, y, grown * self.noise_limit)
         weight = 1 - grown * (1 - self.clean_weight)
-        return weight * self.loss(y, y_pred) + (1 - weight) * self.loss(y, margins)
+        with tf.GradientTape() as tape:
+            logits, margins = logits_and_worst_margins(self.chain, images, labels, grown * self.noise_limit)
+            loss = weight * self.loss(labels, logits) + (1 - weight) * self.loss(labels, margins)
+        weights = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return {"loss": loss}
 
 
 def _chain(network: keras.Model) -> list[keras.Layer]:
@@ -173,10 +178,37 @@ def _cannot_bound(layer: keras.Layer) -> ValueError:
 def worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_limit: Any) -> tf.Tensor:
     """Return the most by which each class's logit can exceed that of the true class: float32, (N, classes)."""
     *hidden, last = chain
-    lower, upper = tf.maximum(images - noise_limit, 0), tf.minimum(images + noise_limit, 1)
+    lower, upper = _box(images, noise_limit)
     for layer in hidden:
         lower, upper = _bounds(layer, lower, upper)
-    # The last layer and the difference of two logits are one linear step: bounded together, less is lost.
+    return _worst_of(last, lower, upper, labels)
+
+
+def logits_and_worst_margins(
+    chain: list[keras.Layer], images: Any, labels: Any, noise_limit: Any
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return both as they are in training: batch normalisation takes its statistics from the clean images at hand."""
+    *hidden, last = chain
+    lower, upper = _box(images, noise_limit)
+    for layer in hidden:
+        if isinstance(layer, layers.BatchNormalization):
+            mean, variance = tf.nn.moments(images, list(range(len(images.shape) - 1)))
+            lower, upper = _bounds(layer, lower, upper, (mean, variance))
+            slope, shift = _slope_and_shift(layer, mean, variance)
+            images = images * slope + shift
+        else:
+            lower, upper = _bounds(layer, lower, upper)
+            images = layer(images)
+    return last(images), _worst_of(last, lower, upper, labels)
+
+
+def _box(images: Any, noise_limit: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return between which values the pixels lie under noise."""
+    return tf.maximum(images - noise_limit, 0), tf.minimum(images + noise_limit, 1)
+
+
+def _worst_of(last: keras.Layer, lower: tf.Tensor, upper: tf.Tensor, labels: Any) -> tf.Tensor:
+    """Bound the last layer and the difference of two logits together, as one linear step: so less is lost."""
     kernel = _float32(last.kernel)
     differences = kernel[:, None, :] - kernel[:, :, None]  # (features, true class, other class)
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
@@ -185,21 +217,29 @@ def worst_margins(chain: list[keras.Layer], images: Any, labels: Any, noise_limi
     return tf.gather(worst + bias - bias[:, None], labels, batch_dims=1)
 
 
-def _bounds(layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Push a box through one layer."""
+def _bounds(
+    layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor, statistics: tuple[tf.Tensor, tf.Tensor] | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Push a box through one layer; batch normalisation has learnt its statistics, mean and variance, or is told."""
     if isinstance(layer, MONOTONE):
         return _float32(layer(lower)), _float32(layer(upper))
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
-    if isinstance(layer, layers.BatchNormalization):  # with the statistics that it has learnt: one slope a channel
-        slope = tf.math.rsqrt(_float32(layer.moving_variance) + layer.epsilon)
-        slope = slope if layer.gamma is None else slope * _float32(layer.gamma)
-        centre, radius = (centre - _float32(layer.moving_mean)) * slope, radius * abs(slope)
-        centre = centre if layer.beta is None else centre + _float32(layer.beta)
+    if isinstance(layer, layers.BatchNormalization):
+        mean, variance = statistics or (_float32(layer.moving_mean), _float32(layer.moving_variance))
+        slope, shift = _slope_and_shift(layer, mean, variance)
+        centre, radius = centre * slope + shift, radius * abs(slope)
         return centre - radius, centre + radius
     apply = layer.convolution_op if isinstance(layer, layers.Conv2D) else tf.matmul
     kernel = _float32(layer.kernel)
     centre, radius = apply(centre, kernel) + _bias(layer), apply(radius, abs(kernel))
     return layer.activation(centre - radius), layer.activation(centre + radius)
+
+
+def _slope_and_shift(layer: keras.Layer, mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return what batch normalisation with these statistics multiplies each channel with, and what it adds."""
+    slope = tf.math.rsqrt(variance + layer.epsilon)
+    slope = slope if layer.gamma is None else slope * _float32(layer.gamma)
+    return slope, -mean * slope if layer.beta is None else _float32(layer.beta) - mean * slope
 
 
 def _bias(layer: keras.Layer) -> tf.Tensor:

@@ -20,7 +20,7 @@ from course_utils._checks import (
     input_shape,
 )
 from course_utils._gradients import check_gradients, image_gradient, logits_of
-from course_utils.models import copy_network
+from course_utils.models import all_layers, copy_network
 from course_utils.noise import AdversarialNoise
 
 import keras
@@ -83,8 +83,24 @@ def fit(
 
         progress = keras.callbacks.LambdaCallback(on_train_batch_end=watch)
         training.fit(_gathered(images, labels, chosen), shuffle=False, verbose=0, callbacks=[progress])
+    _take_statistics(training.network, images, chosen[-200:])
     check_trained(training.network, before, images[:64])
     return training.network
+
+
+def _take_statistics(network: keras.Model, images: np.ndarray, chosen: np.ndarray) -> None:
+    """Give batch normalisation the mean statistics of some clean batches.
+
+    It has those of noisy images, and of weights that were not the mean yet.
+    """
+    normalised = [layer for layer in all_layers(network) if isinstance(layer, keras.layers.BatchNormalization)]
+    momentum = [layer.momentum for layer in normalised]
+    for done, some in enumerate(chosen if normalised else ()):
+        for layer in normalised:
+            layer.momentum = done / (done + 1)
+        network(images[some], training=True)
+    for layer, usual in zip(normalised, momentum, strict=True):
+        layer.momentum = usual
 
 
 def weights_before(network: keras.Model) -> list[np.ndarray]:

@@ -163,7 +163,7 @@ def copy_network(network: keras.Model, images: np.ndarray | None = None) -> kera
         shape = [size or 32 for size in input_shape(network) or ()]
         images = np.random.default_rng(0).uniform(size=(8, *shape)).astype(np.float32)
     images = images[:64]
-    classes = {type(layer).__name__: type(layer) for layer in _all_layers(network)}
+    classes = {type(layer).__name__: type(layer) for layer in all_layers(network)}
     for make in (_rebuilt, _rebuilt_with_lambdas, copy.deepcopy):
         try:
             with keras.saving.custom_object_scope(classes):
@@ -184,7 +184,7 @@ def copy_network(network: keras.Model, images: np.ndarray | None = None) -> kera
 def _rebuilt(network: keras.Model, **how: Any) -> keras.Model:
     other = keras.models.clone_model(network, **how)
     other.set_weights(network.get_weights())
-    for layer in _all_layers(other):
+    for layer in all_layers(other):
         if hasattr(layer, "finalize_state"):  # it computes something from its weights, as an adapted Normalization
             layer.finalize_state()
     return other
@@ -199,10 +199,11 @@ def _rebuilt_with_lambdas(network: keras.Model) -> keras.Model:
     return _rebuilt(network, clone_function=make, recursive=True)
 
 
-def _all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
+def all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
+    """Yield a network, its layers, and those within them."""
     yield network
     for layer in getattr(network, "layers", []):
-        yield from _all_layers(layer)
+        yield from all_layers(layer)
 
 
 def training_images(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

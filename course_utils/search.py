@@ -152,12 +152,13 @@ def find_universal_noise(
     seed: int | None = None,
     after_step: Callable[[np.ndarray], None] | None = None,
     labels: np.ndarray | None = None,
+    first_step: float = 1.0,
 ) -> np.ndarray:
     """Find noise that works on all images at once: one for each target class, all of them in the same steps.
 
     Each step takes the average gradient over a batch, keeps nine tenths of the way it was going (momentum), and
-    moves every pixel by the same amount, in the direction of the sign. That amount falls evenly, from the whole
-    limit in the first step to nearly nothing in the last.
+    moves every pixel by the same amount, in the direction of the sign. That amount falls evenly, from `first_step`
+    times the limit to nearly nothing in the last step.
 
     Runs on CPU and GPU; within the scope of a `tf.distribute` strategy on its first device only. A long search shows
     its progress. One that is interrupted leaves the network as it was, as every search does.
@@ -180,6 +181,8 @@ def find_universal_noise(
         labels: whole numbers, shape (N,), the true classes; none are needed. With them the search counts the images
             that are misread, smoothly. It finds more that way where most images resist: of scores, a few hopeless
             images take the largest part.
+        first_step: size of the first step in limits, in (0, 1]. To better a good `start`, a tenth: a large step
+            leaves it at once.
 
     Returns:
         float32, shape (targets, H, W, C). Without targets (restarts, H, W, C).
@@ -202,12 +205,13 @@ def find_universal_noise(
     steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
     check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
     restarts = check_count(restarts, "restarts", 1, 1_000)
+    first_step = check_number(first_step, "first_step", 0, 1, "(]")
     check_callback(after_step, "after_step")
     generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
     batch_indices = generator.integers(len(images), size=(steps, batch_size))
     all_targets = np.tile(targets, restarts)
     noise = _starts(start, restarts, (len(all_targets), *images.shape[1:]), noise_limit, generator)
-    step_sizes = noise_limit * np.linspace(1, 0, steps, endpoint=False, dtype=np.float32)
+    step_sizes = noise_limit * np.linspace(first_step, 0, steps, endpoint=False, dtype=np.float32)
     kind = target_classes is not None, labels is not None
     function = compiled(network, _universal_search, tuple(images.shape[1:]), images.dtype.name, *kind)
     at_once = max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
@@ -216,7 +220,8 @@ def find_universal_noise(
         search = _Search(function, images, known, settings, at_once, progress, after_step)
         starts = noise
         noise, losses = search(starts, all_targets, batch_indices, step_sizes)
-        if losses.min() > 0 and np.array_equal(noise, starts):
+        log_scores = target_classes is None and labels is None  # these have a slope wherever there is one at all
+        if (log_scores or losses.min() > 0) and np.array_equal(noise, starts):
             raise NoGradientError
         if restarts > 1 and target_classes is not None:
             # Steps of size zero on fresh images: their losses tell which restart was the best for each target.
@@ -328,7 +333,7 @@ def _universal_search(
         if targeted and not counted:
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
         if not counted:
-            return tf.gather(tf.nn.softmax(logits), labels, batch_dims=1)
+            return tf.gather(tf.nn.log_softmax(logits), labels, batch_dims=1)
         own = tf.gather(logits, labels, batch_dims=1)
         lead = own - tf.gather(logits, targets, batch_dims=1) if targeted else -margin_of(logits, labels)
         return tf.sigmoid(lead / temperature)

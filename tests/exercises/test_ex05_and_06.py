@@ -36,8 +36,8 @@ pytestmark = pytest.mark.nightly  # as their solutions
 FIVE, SIX = "05_better_immunity", "06_single_images"
 QUICK = attacks.STRENGTHS["quick"]
 BRIEF = dataclasses.replace(
-    QUICK, test_images=500, steps=20, restarts=0, single_images=60, single_steps=20,
-    square_images=60, square_queries=50,
+    QUICK, test_images=500, steps=20, restarts=0, rounds=(attacks._Round(1, 40, 96, 0.1),), single_images=60,
+    single_steps=20, square_images=60, square_queries=50,
 )  # fmt: skip
 SINGLE = 100  # images that get a noise of their own
 

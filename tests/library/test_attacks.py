@@ -106,7 +106,8 @@ def test_without_gradients_a_copy_and_trials_find_universal_noise(digits, plain_
 
 @pytest.mark.nightly
 def test_who_knows_the_test_images_gets_a_little_further(digits, plain_network, immune_network, monkeypatch):
-    monkeypatch.setitem(attacks.STRENGTHS, "full", strength(refined=2, square_images=10, single_images=10))
+    rounds = (attacks._Round(2, 20, 64, 0.1), attacks._Round(1, 20, 64, 0.1, away=True))
+    monkeypatch.setitem(attacks.STRENGTHS, "full", strength(rounds=rounds, square_images=10, single_images=10))
     report = reattack(immune_network, digits, 0.3, strength="full", other_network=plain_network)
     assert 0.1 < report.accuracy_knowing_test_images <= report.worst_accuracy
 

@@ -338,7 +338,7 @@ LABEL_DOORS = {"evaluate_noise", "certified_accuracy", "adversarial_training", "
 DATASET_DOORS = {"reattack", "noise_lab", "train_course_network", "train_cifar_network", "cifar_networks"}
 NUMBER_DOORS = {
     "find_universal_noise": [
-        *("target_classes", "noise_limit", "noise_l2_weight", "steps", "batch_size", "restarts", "seed")
+        *("target_classes", "noise_limit", "noise_l2_weight", "steps", "batch_size", "restarts", "first_step", "seed")
     ],
     "find_image_noise": ["target_classes", "noise_limit", "score", "max_steps", "step_size", "batch_size"],
     "evaluate_noise": ["target_class", "noise_limit"],

@@ -10,7 +10,7 @@ from course_utils import (
     linear_network,
     two_tier_network,
 )
-from course_utils.certificates import _chain, worst_margins
+from course_utils.certificates import _chain, logits_and_worst_margins, worst_margins
 from course_utils.evaluation import classes_seen
 
 import keras
@@ -105,6 +105,20 @@ def test_the_bounds_shrink_to_the_logits(network_of_several_kinds, random_images
     labels = np.arange(40) % 5
     bounds = worst_margins(_chain(network_of_several_kinds), random_images, labels, 1e-6)
     np.testing.assert_allclose(bounds, margins(network_of_several_kinds, random_images, labels), atol=1e-4)
+
+
+@pytest.mark.parametrize("limit", [0.02, 0.05, 0.1, 0.2])
+def test_in_training_the_bounds_are_those_with_the_statistics_of_the_clean_batch(
+    limit, network_of_several_kinds, random_images
+):
+    network, labels = network_of_several_kinds, np.arange(40) % 5
+    chain = _chain(network)
+    logits, bounds = logits_and_worst_margins(chain, random_images, labels, limit)
+    for layer in chain:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0  # it learns the statistics of the next batch, and forgets all others
+    np.testing.assert_allclose(logits, network(random_images, training=True), atol=1e-4)
+    np.testing.assert_allclose(bounds, worst_margins(chain, random_images, labels, limit), atol=1e-3)
 
 
 @pytest.mark.parametrize("limit", [0.02, 0.05, 0.1, 0.2])

@@ -118,6 +118,15 @@ def test_adversarial_training_resists_every_class(digits, immune_network, plain_
     assert fresh_accuracies(immune_network, digits).min() > 0.8
 
 
+def test_batch_normalisation_ends_with_the_statistics_of_clean_images(digits):
+    images, labels = digits.train.images, digits.train.labels
+    normalised = keras.layers.BatchNormalization(momentum=0.9)
+    network = keras.Sequential([keras.Input((14, 14, 1)), normalised, keras.layers.Flatten(), keras.layers.Dense(10)])
+    trained = adversarial_training(network, images, labels, LIMIT, steps=100)
+    assert trained.layers[0].moving_variance.numpy() == pytest.approx(images.var(), rel=0.03)
+    assert trained.layers[0].moving_mean.numpy() == pytest.approx(images.mean(), rel=0.03)
+
+
 def test_one_step_of_noise_protects_too(digits, plain_network, plain_accuracies):
     new = adversarial_training(
         plain_network,

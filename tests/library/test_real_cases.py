@@ -80,8 +80,9 @@ def network(fitted_once):
 def few_steps(monkeypatch):
     """All attacks, with few steps each: enough to see whether they come to an end, and to the same one."""
     quick = dataclasses.replace(
-        attacks.STRENGTHS["quick"], steps=8, single_steps=5, single_images=60, square_images=30, square_queries=10
-    )
+        attacks.STRENGTHS["quick"], steps=8, rounds=(attacks._Round(1, 8, 96, 0.1),), single_steps=5,
+        single_images=60, square_images=30, square_queries=10,
+    )  # fmt: skip
     monkeypatch.setitem(attacks.STRENGTHS, "quick", quick)
 
 

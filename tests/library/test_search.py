@@ -258,6 +258,13 @@ def test_a_start_is_used_and_brought_within_the_limit(stripes):
     assert successes(stripes, warm, [2])[0] > successes(stripes, cold, [2])[0]
 
 
+def test_a_small_first_step_stays_near_the_start(stripes):
+    network, images, _ = stripes
+    start = find_universal_noise(network, images, 2, 0.3, seed=0)
+    near = find_universal_noise(network, images, 2, 0.3, steps=3, start=start, first_step=0.1, seed=0)
+    assert 0.03 <= np.abs(near - start).max() <= 0.03 + 0.02 + 0.01 + 1e-6
+
+
 def test_the_l2_weight_makes_the_noise_smaller(stripes):
     network, images, _ = stripes
     energy = [
@@ -354,6 +361,8 @@ def test_it_runs_in_the_scope_of_a_distribution_strategy(stripes):
         ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"restarts": 0}, ValueError, "restarts"),
+        ({"first_step": 0}, ValueError, r"first_step must be in \(0, 1\], got"),
+        ({"first_step": 1.5}, ValueError, r"first_step must be in \(0, 1\], got"),
         ({"after_step": 3}, TypeError, "after_step must be a function, got 3"),
         ({"images": np.zeros((3, 12, 12, 1))}, TypeError, "images must be float32, got float64"),
         ({"images": np.zeros((0, 12, 12, 1), np.float32)}, ValueError, "images is empty"),
