@@ -71,6 +71,6 @@ lock: venv
 
 venv: $(READY)
 
-$(READY): requirements.txt pyproject.toml tools/lab_settings.json
+$(READY): requirements.txt pyproject.toml tools/jupyterlab_settings.json
 	@test -n "$(call suits,$(PYTHON))" || { echo 'The course needs Python 3.11, 3.12 or 3.13, and $(if $(PYTHON),"$(PYTHON)" is none of them,none was found). Install one, or name it: make $(firstword $(MAKECMDGOALS) lab) PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@"$(PYTHON)" tools/set_up.py

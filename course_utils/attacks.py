@@ -1,4 +1,4 @@
-"""Attacks on a finished network: `reattack` tries all of them, and reports what is left of its accuracy."""
+"""The judge of finished networks: `reattack` tries every attack, and reports what is left of a network's accuracy."""
 
 import functools
 import itertools

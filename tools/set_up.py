@@ -22,7 +22,7 @@ ROOT = Path(__file__).absolute().parent.parent
 VENV = ROOT / ".venv"
 REQUIREMENTS, PROJECT = ROOT / "requirements.txt", ROOT / "pyproject.toml"
 INSTALLED, READY = VENV / "installed", VENV / "ready"
-LAB_SETTINGS = ROOT / "tools" / "lab_settings.json"
+LAB_SETTINGS = ROOT / "tools" / "jupyterlab_settings.json"
 PIP = [VENV / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
 PACKAGE = re.compile(r"^(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([^\s=]+)", re.MULTILINE)
 

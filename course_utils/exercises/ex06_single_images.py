@@ -24,7 +24,7 @@ from course_utils.notebook import chosen_seed, pretrained_network
 import keras
 import numpy as np
 
-NETWORKS = ("plain", "in_turn_2", "interleaved", "worst_noise")
+NETWORKS = ("plain", "in_turn_twice", "interleaved", "worst_noise")
 LIMITS = (0.1, 0.2, 0.35, 0.45)
 SINGLE = 200  # images that get a noise of their own
 

@@ -120,7 +120,7 @@ class Course:
     def __init__(self, folder):
         self.folder = folder
         (folder / "tools").mkdir()
-        for name in ("Makefile", "tools/set_up.py", "tools/lab_settings.json"):
+        for name in ("Makefile", "tools/set_up.py", "tools/jupyterlab_settings.json"):
             shutil.copyfile(ROOT / name, folder / name)
         self.write("tiny.py", TINY)
         self.write("pyproject.toml", PYPROJECT)
