@@ -31,7 +31,7 @@ from course_utils.data import Dataset
 from course_utils.evaluation import classes_seen
 from course_utils.models import convolutional_network, linear_network
 from course_utils.noise import add_noise
-from course_utils.search import VALUES_AT_ONCE, find_universal_noise
+from course_utils.search import at_most_in_memory, find_universal_noise
 
 import keras
 import numpy as np
@@ -416,8 +416,8 @@ class _Attacks:
 
     def refined(self, noise: np.ndarray, target: int, how: _Round, **settings: Any) -> np.ndarray:
         """Search on from one noise."""
-        images = min(how.batch_size, max(1, 2 * VALUES_AT_ONCE // noise.size))
-        more = {"steps": how.steps, "batch_size": images, "first_step": how.first_step}
+        batch_size = at_most_in_memory(how.batch_size, noise.size)
+        more = {"steps": how.steps, "batch_size": batch_size, "first_step": how.first_step}
         targets = None if target == AWAY else [target]
         return self.search(targets, start=noise[None], seed=(self.seed + 99) % 2**32, **more, **settings)
 

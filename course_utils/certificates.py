@@ -130,8 +130,9 @@ class CertifiedTraining(Training):
         with tf.GradientTape() as tape:
             logits, margins = logits_and_worst_margins(self.chain, images, labels, grown * self.noise_limit)
             loss = weight * self.loss(labels, logits) + (1 - weight) * self.loss(labels, margins)
+            scaled = self.optimizer.scale_loss(loss)  # where numbers have 16 bits only
         weights = self.network.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        self.optimizer.apply(tape.gradient(scaled, weights), weights)
         return {"loss": loss}
 
 
@@ -191,14 +192,14 @@ def logits_and_worst_margins(
     *hidden, last = chain
     lower, upper = _box(images, noise_limit)
     for layer in hidden:
-        if isinstance(layer, layers.BatchNormalization):
-            mean, variance = tf.nn.moments(images, list(range(len(images.shape) - 1)))
-            lower, upper = _bounds(layer, lower, upper, (mean, variance))
-            slope, shift = _slope_and_shift(layer, mean, variance)
+        if isinstance(layer, layers.BatchNormalization) and layer.trainable:
+            statistics = tf.nn.moments(images, list(range(len(images.shape) - 1)))
+            slope, shift = _slope_and_shift(layer, *statistics)
+            lower, upper = _stretched(lower, upper, slope, shift)
             images = images * slope + shift
         else:
             lower, upper = _bounds(layer, lower, upper)
-            images = layer(images)
+            images = _float32(layer(images))
     return last(images), _worst_of(last, lower, upper, labels)
 
 
@@ -217,22 +218,24 @@ def _worst_of(last: keras.Layer, lower: tf.Tensor, upper: tf.Tensor, labels: Any
     return tf.gather(worst + bias - bias[:, None], labels, batch_dims=1)
 
 
-def _bounds(
-    layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor, statistics: tuple[tf.Tensor, tf.Tensor] | None = None
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Push a box through one layer; batch normalisation has learnt its statistics, mean and variance, or is told."""
+def _bounds(layer: keras.Layer, lower: tf.Tensor, upper: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Push a box through one layer."""
     if isinstance(layer, MONOTONE):
         return _float32(layer(lower)), _float32(layer(upper))
+    if isinstance(layer, layers.BatchNormalization):  # with the statistics that it has learnt
+        learnt = _float32(layer.moving_mean), _float32(layer.moving_variance)
+        return _stretched(lower, upper, *_slope_and_shift(layer, *learnt))
     centre, radius = (lower + upper) / 2, (upper - lower) / 2
-    if isinstance(layer, layers.BatchNormalization):
-        mean, variance = statistics or (_float32(layer.moving_mean), _float32(layer.moving_variance))
-        slope, shift = _slope_and_shift(layer, mean, variance)
-        centre, radius = centre * slope + shift, radius * abs(slope)
-        return centre - radius, centre + radius
     apply = layer.convolution_op if isinstance(layer, layers.Conv2D) else tf.matmul
     kernel = _float32(layer.kernel)
     centre, radius = apply(centre, kernel) + _bias(layer), apply(radius, abs(kernel))
     return layer.activation(centre - radius), layer.activation(centre + radius)
+
+
+def _stretched(lower: tf.Tensor, upper: tf.Tensor, slope: tf.Tensor, shift: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Multiply the box and add to it; where a slope is negative its ends change places."""
+    centre, radius = (lower + upper) / 2 * slope + shift, (upper - lower) / 2 * abs(slope)
+    return centre - radius, centre + radius
 
 
 def _slope_and_shift(layer: keras.Layer, mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -90,7 +90,7 @@ def find_image_noise(
     check_callback(after_step, "after_step")
     step_size = noise_limit / 5 if step_size is None else check_number(step_size, "step_size", 0, 1, "(]")
     max_steps, batch_size = check_count(max_steps, "max_steps"), check_count(batch_size, "batch_size")
-    batch_size = min(batch_size, max(1, 2 * VALUES_AT_ONCE // images[0].size))
+    batch_size = at_most_in_memory(batch_size, images[0].size)
     at_once = min(STEPS_AT_ONCE, max(1, 2 * VALUES_AT_ONCE // images[:batch_size].size)) if after_step is None else 1
     search = compiled(network, _image_search)
     settings = [tf.constant(value, tf.float32) for value in (noise_limit, step_size, score)]
@@ -110,6 +110,11 @@ def find_image_noise(
     if taken.any() and not noise.any():
         raise NoGradientError
     return noise, taken
+
+
+def at_most_in_memory(images: int, size: int) -> int:
+    """Return so many images of a size in values, or fewer where they are large."""
+    return min(images, max(1, 2 * VALUES_AT_ONCE // size))
 
 
 def _image_search(network: keras.Model) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:

@@ -121,6 +121,30 @@ def test_in_training_the_bounds_are_those_with_the_statistics_of_the_clean_batch
     np.testing.assert_allclose(bounds, worst_margins(chain, random_images, labels, limit), atol=1e-3)
 
 
+def test_frozen_batch_normalisation_keeps_its_statistics_in_training(network_of_several_kinds, random_images):
+    network, labels = network_of_several_kinds, np.arange(40) % 5
+    for layer in (chain := _chain(network)):
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    logits, bounds = logits_and_worst_margins(chain, random_images, labels, 0.1)
+    np.testing.assert_allclose(logits, network(random_images), atol=1e-4)
+    np.testing.assert_allclose(bounds, worst_margins(chain, random_images, labels, 0.1), atol=1e-3)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_network_of_mixed_precision_is_trained_too(policy, digits):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        keras.utils.set_random_seed(0)
+        some = [layers.Flatten(), layers.Dense(32), layers.BatchNormalization(), layers.ReLU(), layers.Dense(10)]
+        network = keras.Sequential([keras.Input((14, 14, 1)), *some])
+        images, labels = digits.train.images, digits.train.labels
+        trained = certified_training(network, images, labels, 0.02, steps=200)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert certified_accuracy(trained, digits.test.images, digits.test.labels, 0.02) > 0.5
+
+
 @pytest.mark.parametrize("limit", [0.02, 0.05, 0.1, 0.2])
 def test_for_a_linear_network_the_proof_is_exact(limit):
     """There the worst noise is known: against each weight, as far as limit and paper allow."""
