@@ -229,12 +229,8 @@ def find_universal_noise(
         if (log_scores or losses.min() > 0) and np.array_equal(noise, starts):
             raise NoGradientError
         if restarts > 1 and target_classes is not None:
-            # Steps of size zero on fresh images: their losses tell which restart was the best for each target.
             fresh = generator.integers(len(images), size=(1 + 256 // batch_size, batch_size))
-            look = replace(search, after_step=None)
-            _, losses = look(noise, all_targets, fresh, np.zeros(len(fresh), np.float32))
-            best = losses.reshape(restarts, -1).argmin(axis=0)
-            noise = noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(targets))]
+            noise = search.best_of(restarts, noise, all_targets, fresh)
     if not np.isfinite(noise).all():
         raise SteepGradientError
     return noise
@@ -311,6 +307,13 @@ class _Search:
                     self.after_step(noise[some].copy())
                 self.progress.update(len(noise[some]) * len(step_sizes[part]))
         return noise, losses
+
+    def best_of(self, restarts: int, noise: np.ndarray, targets: np.ndarray, batch_indices: np.ndarray) -> np.ndarray:
+        """Return the best restart for each target by its loss on fresh images, which steps of size zero tell."""
+        look = replace(self, after_step=None)
+        _, losses = look(noise, targets, batch_indices, np.zeros(len(batch_indices), np.float32))
+        best = losses.reshape(restarts, -1).argmin(axis=0)
+        return noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(best))]
 
 
 def _to_be_counted(
