@@ -80,7 +80,7 @@ def certified_training(
     *,
     steps: int = 4_000,
     batch_size: int = 256,
-    clean_weight: float = 0.5,
+    clean_weight: float = 0.7,
     peak_learning_rate: float = 4e-3,
     seed: int = 0,
 ) -> keras.Model:
