@@ -455,9 +455,9 @@ def imagenet_noise(seed: int) -> dict[str, Any]:
     search, everything = searches_on_photographs(seed)
     coral = imagenet_classes().index("brain coral")
     return {
-        "away": search(None, 10 / 255, 150, everything),
-        "aimed": search(coral, 10 / 255, 150, everything),
-        "towards": search(coral, 16 / 255, 150, everything),
+        "away": search(None, 10 / 255, 400, everything),
+        "aimed": search(coral, 10 / 255, 400, everything),
+        "towards": search(coral, 16 / 255, 400, everything),
     }
 
 
