@@ -338,13 +338,13 @@ def certified(
     )
 
 
-@experiment(seeds=3)
+@experiment(seeds=1)
 def certified_1(seed: int) -> dict[str, Any]:
     """For a proof at 0.1."""
     return certified("certified_1", seed, 0.1, 0.18)
 
 
-@experiment(seeds=3)
+@experiment(seeds=1)
 def certified_2(seed: int) -> dict[str, Any]:
     """For a proof at 0.2."""
     return certified("certified_2", seed, 0.2, 0.26)
@@ -356,7 +356,7 @@ def certified_3(seed: int) -> dict[str, Any]:
     return certified("certified_3", seed, 0.3, 0.36)
 
 
-@experiment(seeds=3)
+@experiment(seeds=1)
 def certified_3_contrast(seed: int) -> dict[str, Any]:
     """For a proof at 0.3, behind high contrast."""
     return certified("certified_3_contrast", seed, 0.3, 0.38, prepend_contrast(certifiable_network(), 0.43))
@@ -401,7 +401,7 @@ def attacked_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
     return {"quick": numbers_of(report), "success": success}
 
 
-@experiment(seeds=3, data=load_cifar10)
+@experiment(seeds=1, data=load_cifar10)
 def cifar(seed: int) -> dict[str, Any]:
     """The network for CIFAR-10, as it is trained without any noise."""
     network = cached_network(train_cifar_network, load_cifar10(), seed)  # `cifar_immune` begins with it
@@ -410,7 +410,7 @@ def cifar(seed: int) -> dict[str, Any]:
     return attacked_in_colour(network, seed)
 
 
-@experiment(seeds=3, data=load_cifar10)
+@experiment(seeds=1, data=load_cifar10)
 def cifar_immune(seed: int) -> dict[str, Any]:
     """The same, trained further on each image's worst noise."""
     cached_network(train_cifar_network, load_cifar10(), seed)  # so that its training is not counted twice
@@ -446,7 +446,7 @@ def searches_on_photographs(seed: int) -> tuple[Callable[..., dict[str, Any]], i
     return partial(search_on_photographs, samples, imagenet_network(), seed=seed), len(samples.train)
 
 
-@experiment(seeds=3, data=load_imagenet_samples)
+@experiment(seeds=2, data=load_imagenet_samples)
 def imagenet_noise(seed: int) -> dict[str, Any]:
     """Noise for MobileNetV2: away from the answer, and towards a brain coral.
 
