@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import course_utils
 from course_utils.notebook import replacing
@@ -144,6 +145,12 @@ def immunity_table() -> str:
     )
 
 
+def single_images(result: dict[str, Any]) -> str:
+    """Write what the full attack leaves of single images, and whether it doubts itself."""
+    report = result["full"]
+    return f"{report['single_image_accuracy']:.1%}" + ("" if report["trustworthy"] else " (the attack doubts itself)")
+
+
 def proof_table() -> str:
     """Write between what bounds the truth lies."""
     rows = []
@@ -152,9 +159,9 @@ def proof_table() -> str:
         clean, proven, bound = (
             result[kind] for kind in ("clean_accuracy", "certified_accuracy", "certified_of_attacked")
         )
-        attacked = result["full"]["single_image_accuracy"]
+        attacked = single_images(result)
         seeds = course_utils.seed_range(course_utils.values_by_seed(name, "certified_accuracy")) or "–"
-        rows.append(f"| {limit} | {clean:.1%} | **{proven:.1%}** | {seeds} | {bound:.1%} to {attacked:.1%} |")
+        rows.append(f"| {limit} | {clean:.1%} | **{proven:.1%}** | {seeds} | {bound:.1%} to {attacked} |")
     return table(
         "| `noise_limit` | clean | proven | other seeds | first 1,000: at least (proven) to at most (attacked) |",
         rows,
@@ -176,8 +183,9 @@ def yardstick_table() -> str:
     for words, name in {"": "certified_3", ", behind high contrast": "certified_3_contrast"}.items():
         result = course_utils.stored_result(name)
         clean, proven = result["clean_accuracy"], result["certified_accuracy"]
-        attacked = result["full"]["single_image_accuracy"]
-        rows.append(f"| **this course, `certified_training`{words}** | {clean:.1%} | {proven:.1%} | {attacked:.1%} |")
+        rows.append(
+            f"| **this course, `certified_training`{words}** | {clean:.1%} | {proven:.1%} | {single_images(result)} |"
+        )
     head = "| MNIST, `noise_limit` 0.3 | clean | proven | attacked, each image by itself |"
     return table(head, [*rows, *PUBLISHED.strip().splitlines()])
 
