@@ -239,7 +239,7 @@ def worst_noise(seed: int) -> dict[str, Any]:
     )
 
 
-@experiment(seeds=1)
+@experiment(seeds=3)
 def worst_noise_small_steps(seed: int) -> dict[str, Any]:
     """Each image's own worst noise, in five small steps, and three times as many of them."""
 
