@@ -204,7 +204,7 @@ def immunised_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model
     return network
 
 
-@experiment()
+@experiment(seeds=3)  # a quarter of an hour each
 def two_tiers(seed: int) -> dict[str, Any]:
     """The tutorial's second idea: eleven networks. Attacked quickly only, since each step runs all of them."""
     plain = cached_network(train_course_network, MNIST, seed)

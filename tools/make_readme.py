@@ -124,6 +124,11 @@ def table(head: str, rows: list[str]) -> str:
     return "\n".join(["", head, "|---" * (head.count("|") - 1) + "|", *rows, ""])
 
 
+def doubt(report: dict[str, Any]) -> str:
+    """Say so where an attack doubts itself, behind its last number."""
+    return "" if report["trustworthy"] else " (the attack doubts itself)"
+
+
 def immunity_table() -> str:
     """Write what protects, and how well."""
     columns = ("clean_accuracy", "mean_accuracy", "worst_accuracy", "single_image_accuracy")
@@ -132,7 +137,7 @@ def immunity_table() -> str:
         result = course_utils.stored_result(name)
         report = result.get("full") or result["quick"]
         report = report | {"clean_accuracy": result["clean_accuracy"]}  # of the whole test set
-        shares = " | ".join(f"{report[column]:.1%}" for column in columns)
+        shares = " | ".join(f"{report[column]:.1%}" for column in columns) + doubt(report)
         worst, single = (
             course_utils.seed_range(course_utils.values_by_seed(name, "quick", f"{kind}_accuracy"))
             for kind in ("worst", "single_image")
@@ -146,9 +151,9 @@ def immunity_table() -> str:
 
 
 def single_images(result: dict[str, Any]) -> str:
-    """Write what the full attack leaves of single images, and whether it doubts itself."""
+    """Write what the full attack leaves of single images."""
     report = result["full"]
-    return f"{report['single_image_accuracy']:.1%}" + ("" if report["trustworthy"] else " (the attack doubts itself)")
+    return f"{report['single_image_accuracy']:.1%}" + doubt(report)
 
 
 def proof_table() -> str:
