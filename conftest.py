@@ -25,7 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
         os.environ.pop(name, None)  # a make in a test is no part of the one that runs the tests
     if config.getoption("numprocesses", None):
-        os.environ.update(ONE_THREAD)
+        for name, value in ONE_THREAD.items():
+            os.environ.setdefault(name, value)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

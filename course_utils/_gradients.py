@@ -139,8 +139,8 @@ def _pooling_gradient(pooling: Any, gradient: tf.Tensor) -> tf.Tensor:
         return tf.raw_ops.MaxPoolGrad(orig_input=images, orig_output=largest, grad=gradient, **settings)
     tiles = (-1, height // window[1], window[1], width // window[2], window[2], channels)
     is_largest = tf.reshape(images, tiles) == largest[:, :, None, :, None]
-    spread = tf.where(is_largest, gradient[:, :, None, :, None], tf.zeros((), gradient.dtype))
-    return tf.reshape(spread, tf.shape(images))
+    handed_back = tf.where(is_largest, gradient[:, :, None, :, None], tf.zeros((), gradient.dtype))
+    return tf.reshape(handed_back, tf.shape(images))
 
 
 def quick_pooling() -> contextlib.AbstractContextManager[None]:

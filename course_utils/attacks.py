@@ -256,7 +256,7 @@ def left_one_by_one(
         seed: of the random starts.
     """
     attacks = _Attacks(network, dataset, noise_limit, STRENGTHS["quick"], seed)
-    return float(np.mean(_unfooled_by_all(*attacks.along_gradients(images, labels).values())))
+    return float(np.mean(_unfooled_by_all(*attacks.attack_along_gradients(images, labels).values())))
 
 
 def _unfooled_by_all(*attacks: np.ndarray) -> np.ndarray:
@@ -308,9 +308,16 @@ class _Attacks:
 
     def report(self, other_network: keras.Model | None) -> AttackReport:
         """Try everything."""
-        found, unfooled, checks = self.universal(other_network), self.single_images(), self.of_themselves()
+        found, unfooled, checks = (
+            self.search_universal(other_network),
+            self.attack_single_images(),
+            self.of_themselves(),
+        )
         if checks["explained_by_gradients"] < EXPLAINED or checks["way_with_slope"] < ON_THE_WAY:
-            found |= {"universal, from a copy": self.from_a_copy(), "universal, by trial": self.by_trial()}
+            found |= {
+                "universal, from a copy": self.search_against_a_copy(),
+                "universal, by trial": self.search_by_trial(),
+            }
         measured = [
             self.measured(way, noise, target)
             for way, (noises, targets) in found.items()
@@ -330,7 +337,7 @@ class _Attacks:
             by_attack=dict(sorted((universal | single).items(), key=lambda item: item[1])),
             all_noise=np.stack([one.noise for one in for_each]),
             ahead_without_gradients=float(np.mean(along) - np.mean(square)),
-            accuracy_knowing_test_images=self.knowing_test_images(min(measured, key=_accuracy)),
+            accuracy_knowing_test_images=self.search_on_test_images(min(measured, key=_accuracy)),
             **checks,
         )
 
@@ -364,7 +371,7 @@ class _Attacks:
         except NoGradientError:  # it stays where it started; attacks that need no gradient have the last word
             return settings["start"]  # type: ignore[no-any-return]
 
-    def universal(self, other_network: keras.Model | None) -> dict[str, Found]:
+    def search_universal(self, other_network: keras.Model | None) -> dict[str, Found]:
         """Search universal noise in all ways: for each, the noises, and the class to which each is to lead."""
         generator, shape = np.random.default_rng(self.seed), self.dataset.train.images.shape[1:]
         classes, limit = self.classes, np.float32(self.noise_limit)
@@ -385,7 +392,7 @@ class _Attacks:
         if other_network is not None:
             carried = self.search(classes, other_network, labels=None, steps=self.strength.steps // 2)
             found["universal, from another network"] = self.strongest((carried, classes), 1)
-        return found | {"universal, searched further": self.further(found)}
+        return found | {"universal, searched further": self.search_further(found)}
 
     @functools.cached_property
     def train_labels(self) -> np.ndarray:
@@ -397,14 +404,16 @@ class _Attacks:
         """The first training images, on which is chosen what test images measure, and their labels."""
         return as_floats(self.dataset.train.images[:count]), self.train_labels[:count]
 
-    def further(self, found: dict[str, Found]) -> Found:
+    def search_further(self, found: dict[str, Found]) -> Found:
         """Search on from the noises that do the most harm to training images, in small steps, round after round."""
         noises, targets = zip(*found.values(), strict=True)
         best = np.concatenate(noises), list(itertools.chain.from_iterable(targets))
         for how in self.strength.rounds:
             strongest, classes = self.strongest(best, how.noises)
             classes = [AWAY] * len(classes) if how.away else classes
-            further = [self.refined(noise, target, how) for noise, target in zip(strongest, classes, strict=True)]
+            further = [
+                self.search_on_from(noise, target, how) for noise, target in zip(strongest, classes, strict=True)
+            ]
             best = np.concatenate(further), classes
         return best
 
@@ -414,22 +423,22 @@ class _Attacks:
         order = np.argsort([self.accuracy(noise, some) for noise in noises], kind="stable")[:count]
         return noises[order], [targets[place] for place in order]
 
-    def refined(self, noise: np.ndarray, target: int, how: _Round, **settings: Any) -> np.ndarray:
+    def search_on_from(self, noise: np.ndarray, target: int, how: _Round, **settings: Any) -> np.ndarray:
         """Search on from one noise."""
         batch_size = at_most_in_memory(how.batch_size, noise.size)
         more = {"steps": how.steps, "batch_size": batch_size, "first_step": how.first_step}
         targets = None if target == AWAY else [target]
         return self.search(targets, start=noise[None], seed=(self.seed + 99) % 2**32, **more, **settings)
 
-    def knowing_test_images(self, worst: _Measured) -> float | None:
+    def search_on_test_images(self, worst: _Measured) -> float | None:
         """Search on from the worst noise on the test images themselves, where there is time for it."""
         if len(self.strength.rounds) < 2:
             return None
         images, labels = self.test
-        (known,) = self.refined(worst.noise, AWAY, self.strength.rounds[-1], images=images, labels=labels)
+        (known,) = self.search_on_from(worst.noise, AWAY, self.strength.rounds[-1], images=images, labels=labels)
         return min(worst.accuracy, self.accuracy(known, self.test))
 
-    def from_a_copy(self) -> Found:
+    def search_against_a_copy(self) -> Found:
         """Search against a copy, which is trained on what the network answers to noisy images."""
         images = self.dataset.train.images
         keras.utils.set_random_seed(self.seed)
@@ -443,7 +452,7 @@ class _Attacks:
         copy.fit(images, classes_seen(self.network, images), batch_size=64, epochs=2, verbose=0)
         return self.search(self.classes, copy, labels=None), self.classes
 
-    def by_trial(self, trials: int = 300) -> Found:
+    def search_by_trial(self, trials: int = 300) -> Found:
         """Change the sign of a square of the noise, and keep what makes more of some training images misread."""
         generator, (height, width, channels) = np.random.default_rng(self.seed), self.dataset.train.images.shape[1:]
         train = self.train(300)
@@ -485,8 +494,8 @@ class _Attacks:
             return 1.0, 1.0
         explained = 1 - abs(change - slopes.sum(axis=1)) / abs(change)
         # the participation ratio: 1 for equal slopes, n of PARTS where only n are there
-        spread = abs(slopes).sum(axis=1) ** 2 / np.maximum(PARTS * (slopes**2).sum(axis=1), 1e-30)
-        return float(np.median(np.clip(explained, 0, 1))), float(np.median(spread))
+        evenness = abs(slopes).sum(axis=1) ** 2 / np.maximum(PARTS * (slopes**2).sum(axis=1), 1e-30)
+        return float(np.median(np.clip(explained, 0, 1))), float(np.median(evenness))
 
     def local_linearity(self) -> float:
         """Go a small step along the gradient, from images under noise of any size: does it bring what it promises?"""
@@ -498,14 +507,14 @@ class _Attacks:
         rise, promise = (array.numpy() for array in compiled(self.network, _rise)(noisy, labels))
         return float(np.median(rise[promise > 0] / promise[promise > 0])) if promise.any() else 1.0
 
-    def single_images(self) -> dict[str, np.ndarray]:
+    def attack_single_images(self) -> dict[str, np.ndarray]:
         """Attack test images one by one; for each attack return which of them it left unfooled, bool (N,)."""
         count, square = self.strength.single_images, slice(self.strength.square_images)
         images, labels = self.dataset.test.images[:count], self.dataset.test.labels[:count]
-        without = {"single images, no gradients": self.square(images[square], labels[square])}
-        return self.along_gradients(images, labels) | without
+        without = {"single images, no gradients": self.attack_without_gradients(images[square], labels[square])}
+        return self.attack_along_gradients(images, labels) | without
 
-    def along_gradients(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def attack_along_gradients(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
         """Let each image climb its own loss; those that still stand, towards other classes and along other slopes."""
         limit, generator = self.noise_limit, np.random.default_rng(self.seed + 1)
         random = generator.uniform(-limit, limit, images.shape).astype(np.float32)
@@ -518,19 +527,19 @@ class _Attacks:
             "from grey": self.descend("margin", images, labels, grey, steps),
         }
         found = {f"single images, {name}": one for name, (one, _) in tried.items()}
-        standing = _unfooled_by_all(*found.values())
+        unfooled = _unfooled_by_all(*found.values())
         nearness = np.max([margin for _, margin in tried.values()], axis=0)
         rivals = [("towards", order[:, rival]) for rival in range(1, 1 + self.strength.rivals)[: order.shape[1] - 1]]
         for name, ways in {"towards each class": rivals, "smoothed": [("margin", labels)]}.items():
             smoothed = name == "smoothed"
             count, steps = (nearest // 2, strength.single_steps) if smoothed else (nearest, strength.further_steps)
             for loss, targets in ways:
-                index = np.flatnonzero(standing)
+                index = np.flatnonzero(unfooled)
                 index = index[np.argsort(-nearness[index], kind="stable")][:count]
                 about = images[index], labels[index], grey[index], steps, targets[index]
-                standing[index], margins = self.descend(loss, *about, smoothed)
+                unfooled[index], margins = self.descend(loss, *about, smoothed)
                 nearness[index] = np.maximum(nearness[index], margins)
-            found[f"single images, {name}"] = standing.copy()
+            found[f"single images, {name}"] = unfooled.copy()
         return found
 
     def descend(
@@ -545,7 +554,7 @@ class _Attacks:
         unfooled, _, margins = attack(images, labels, labels if targets is None else targets, start, limit, steps_)
         return unfooled.numpy(), margins.numpy()
 
-    def square(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def attack_without_gradients(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Square Attack (Andriushchenko et al. 2020), which only asks the network for its logits."""
         try:
             with warnings.catch_warnings():

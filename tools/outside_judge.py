@@ -25,16 +25,16 @@ def unfooled(
     """Which images stand after APGD along two losses, APGD towards each other class, and Square? bool (N,)."""
     judge, classes = classifier(network), np.eye(10, dtype=np.float32)
     np.random.seed(0)  # noqa: NPY002 - its attacks draw from NumPy's global generator
-    standing = judge.predict(images).argmax(axis=1) == labels
+    still_right = judge.predict(images).argmax(axis=1) == labels
     for attack, shift in _attacks(judge, noise_limit, steps):
-        some = np.flatnonzero(standing)
+        some = np.flatnonzero(still_right)
         if not len(some):
             break
         aims = classes[(labels[some] + shift) % 10]  # the true class, or another one to lead towards
         noise = attack.generate(images[some], y=aims) - images[some]
         noisy = np.clip(images[some] + np.clip(noise, -noise_limit, noise_limit), 0, 1)
-        standing[some] = judge.predict(noisy).argmax(axis=1) == labels[some]
-    return standing
+        still_right[some] = judge.predict(noisy).argmax(axis=1) == labels[some]
+    return still_right
 
 
 def _attacks(judge: TensorFlowV2Classifier, limit: float, steps: int) -> Iterator[tuple[EvasionAttack, int]]:

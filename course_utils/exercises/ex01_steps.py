@@ -47,8 +47,8 @@ def search_with_steps(answer: Answer) -> Findings:
 def success_by_steps(answer: Answer) -> Findings:
     """Success for the 3, shape (learning rates, steps, seeds)."""
     yield from search_with_steps(answer)
-    spread = float(np.ptp(answer.table, axis=-1).max())
-    yield at_least("largest difference between two seeds", spread, 0.005, "Every seed draws other images.")
+    largest = float(np.ptp(answer.table, axis=-1).max())
+    yield at_least("largest difference between two seeds", largest, 0.005, "Every seed draws other images.")
 
     def success(learning_rate: float, steps: int, seed: int) -> float:
         return success_of(answer.search(steps, learning_rate, seed), 3)

@@ -264,7 +264,9 @@ def test_a_check_keeps_no_network(make_results, monkeypatch, check):
 
     kept = []
     monkeypatch.setattr(experiments, "keep_pretrained_network", lambda network, name: kept.append(name))
-    make_results.enter(run=lambda seed: experiments.trained("one", seed, lambda: None, lambda *_: {"accuracy": 1}))
+    make_results.enter(
+        run=lambda seed: experiments.train_and_measure("one", seed, lambda: None, lambda *_: {"accuracy": 1})
+    )
     make_results.main([])
     kept.clear()
     make_results.main(["one"], check)

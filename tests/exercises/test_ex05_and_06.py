@@ -117,14 +117,14 @@ def learnt_by_heart_within_reach(network, count=200, reach=28):
     """Knows the images that the judge attacks one by one, and what is near; leaves all others to `network`."""
     test = load_mnist().test
 
-    def with_contrast_of_a_fifth(images):
+    def raise_contrast_by_a_fifth(images):
         return ops.clip((ops.reshape(images, (-1, 784)) - 0.2) / 0.6, 0, 1)
 
-    known = ops.convert_to_numpy(with_contrast_of_a_fifth(test.images[:count]))
+    known = ops.convert_to_numpy(raise_contrast_by_a_fifth(test.images[:count]))
     answers = keras.utils.to_categorical(test.labels[:count], 10)
 
     def memory(images):
-        pixels = with_contrast_of_a_fifth(images)
+        pixels = raise_contrast_by_a_fifth(images)
         apart = ops.sum(pixels**2, axis=1, keepdims=True) - 2 * ops.matmul(pixels, known.T) + np.sum(known**2, axis=1)
         return 5 * ops.matmul(ops.relu(reach - apart), answers)
 

@@ -127,8 +127,10 @@ def strength(**changes):
 def test_images_that_an_attack_never_looked_at_do_not_stand(digits, plain_network, monkeypatch):
     monkeypatch.setitem(attacks.STRENGTHS, "quick", strength(square_images=20, steps=4, restarts=0, test_images=90))
     stand = {"single images, margin": np.ones(len(digits.test.images), bool)}
-    monkeypatch.setattr(attacks._Attacks, "along_gradients", lambda self, images, labels: stand)
-    monkeypatch.setattr(attacks._Attacks, "square", lambda self, images, labels: np.arange(len(images)) < 2)
+    monkeypatch.setattr(attacks._Attacks, "attack_along_gradients", lambda self, images, labels: stand)
+    monkeypatch.setattr(
+        attacks._Attacks, "attack_without_gradients", lambda self, images, labels: np.arange(len(images)) < 2
+    )
     assert reattack(plain_network, digits, LIMIT).single_image_accuracy == 0.1
 
 
@@ -143,7 +145,7 @@ def test_a_network_that_always_answers_the_same_has_nothing_to_explain(digits):
 def test_more_steps_and_classes_never_weaken_it(digits, immune_network):
     def left(**changes):
         attack = attacks._Attacks(immune_network, digits, LIMIT, strength(**changes), seed=0)
-        found = attack.along_gradients(digits.test.images[:90], digits.test.labels[:90])
+        found = attack.attack_along_gradients(digits.test.images[:90], digits.test.labels[:90])
         assert found["single images, smoothed"].sum() <= found["single images, towards each class"].sum()
         return found["single images, smoothed"].mean()
 
@@ -156,7 +158,7 @@ def test_images_near_a_mistake_are_attacked_first(digits, immune_network):
     def standing(nearest):
         chosen = strength(single_steps=3, rivals=3, nearest=nearest)
         attack = attacks._Attacks(immune_network, digits, 0.3, chosen, seed=0)
-        return attack.along_gradients(images, labels)["single images, smoothed"]
+        return attack.attack_along_gradients(images, labels)["single images, smoothed"]
 
     assert standing(0).sum() > standing(15).sum() >= standing(90).sum()
 
