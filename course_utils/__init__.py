@@ -90,6 +90,7 @@ from course_utils.notebook import (
     cached_network,
     claim,
     expected_minutes,
+    predict,
     pretrained_network,
     seed_range,
     start_notebook,

@@ -103,6 +103,26 @@ def seconds_for_training(steps: int = 100) -> float:
 # Claims
 
 
+def predict(prediction: Any) -> str:
+    """Keep a prediction before the answer is seen; give it to `claim`, which shows the two side by side.
+
+    Args:
+        prediction: what you expect, in words or numbers; ..., None or an empty text when there is none yet.
+
+    Returns:
+        The prediction in words, "" when there is none.
+
+    Explained in notebook 00.
+    """
+    try:
+        text = "" if prediction is None or prediction is ... else str(prediction).strip()
+    except Exception as error:  # whatever a reader may write down
+        print(f"Not kept: {type(error).__name__}. Write your prediction down in words or numbers.")
+        return ""
+    print(f"Kept: you expect {text}" if text else "No prediction yet. Replace ... by yours, however wild, or go on.")
+    return text
+
+
 def claim(
     text: str,
     value: float,
@@ -110,6 +130,7 @@ def claim(
     high: float = math.inf,
     form: str = ".1%",
     stand_in: bool | None = None,
+    predicted: str = "",
 ) -> None:
     """Hold a sentence of the text against the number that was measured.
 
@@ -122,6 +143,7 @@ def claim(
         low, high: the smallest and the largest value for which the sentence is true. At least one is needed.
         form: how Python formats the value; shares are shown as percentages.
         stand_in: whether what was measured is fallback data; when left out, whether the digits are.
+        predicted: what `predict` has kept; it is shown below.
 
     Raises:
         AssertionError: on real data, when the value is outside, or NaN.
@@ -145,11 +167,12 @@ def claim(
         raise ValueError(
             f"form must fit numbers such as {in_short(value)}, like '.1%', got {in_short(form)}"
         ) from None
+    beside = f"\n  you expected {predicted}" if predicted else ""
     if using_fallback_data() if stand_in is None else stand_in:
         real = "MNIST" if stand_in is None else "the real data"
-        print(f"· {text}: {shown} here (the text speaks of {real}: {accepted})")
+        print(f"· {text}: {shown} here (the text speaks of {real}: {accepted}){beside}")
     elif low <= value <= high:
-        print(f"✓ {text}: {shown} (accepted: {accepted})")
+        print(f"✓ {text}: {shown} (accepted: {accepted}){beside}")
     else:
         raise AssertionError(f"The text says: {text}. Measured: {shown}, but {accepted} was claimed.")
 

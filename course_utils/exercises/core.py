@@ -15,7 +15,7 @@ from types import CodeType, SimpleNamespace
 from typing import Any
 
 from course_utils._checks import in_short
-from course_utils.notebook import range_in_words
+from course_utils.notebook import predict, range_in_words
 
 import nbformat
 import numpy as np
@@ -169,16 +169,7 @@ class Question:
 
     def predict(self, prediction: Any) -> None:
         """Keep a prediction, in words or numbers; `check` shows it again beside what was measured."""
-        try:
-            text = "" if is_empty(prediction) else str(prediction)
-        except Exception as error:  # whatever a reader may write down
-            print(f"Not kept: {in_words(error)}. Write your prediction down in words or numbers.")
-            return
-        if not text:
-            print("No prediction yet. Write one down, however wild: that is how one learns the most.")
-            return
-        self.prediction = text
-        print(f"Kept: you expect {text}")
+        self.prediction = predict(prediction) or self.prediction
 
     def check(self, answer: Any) -> Outcome:
         """Measure an answer, and say whether it is what was asked for.

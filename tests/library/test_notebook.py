@@ -21,6 +21,7 @@ from course_utils import (
     expected_minutes,
     load_mnist,
     notebook,
+    predict,
     pretrained_network,
     seed_range,
     start_notebook,
@@ -54,6 +55,29 @@ def real_data(monkeypatch):
 def test_a_claim_that_holds_prints_the_value_and_what_is_accepted(real_data, capsys, low, high, form, said):
     claim("nine in ten fall", 0.953, low, high, form)
     assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize("prediction", ["a third", 40, 0, np.array([1, 2]), ("the 1", 0.5)], ids=str)
+def test_a_prediction_stands_beside_what_was_measured(real_data, capsys, prediction):
+    kept = predict(prediction)
+    assert str(prediction) in capsys.readouterr().out
+    claim("nine in ten fall", 0.953, 0.9, predicted=kept)
+    assert f"you expected {prediction}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("nothing", [..., None, "", "  "], ids=repr)
+def test_without_a_prediction_all_goes_on(real_data, capsys, nothing):
+    claim("nine in ten fall", 0.953, 0.9, predicted=predict(nothing))
+    assert "expect" not in capsys.readouterr().out
+
+
+def test_a_prediction_that_cannot_be_said_gets_a_sentence(capsys):
+    class Unspeakable:
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    assert predict(Unspeakable()) == ""
+    assert "in words or numbers" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("value", [0.89, 0.991, float("nan")])
