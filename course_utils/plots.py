@@ -109,6 +109,8 @@ def plot_noise(
 def plot_confusion(confusion: np.ndarray, class_names: Sequence[str] | None = None, *, caption: str = "") -> Figure:
     """Show a confusion matrix: a row for each true class, a column for each class that the network sees.
 
+    Colours tell the errors only; what is right, on the diagonal, stays grey and would outshine them.
+
     Args:
         confusion: whole numbers, shape (classes, classes).
         class_names: one for each class; their numbers when left out.
@@ -133,6 +135,13 @@ def plot_confusion(confusion: np.ndarray, class_names: Sequence[str] | None = No
     display = ConfusionMatrixDisplay(confusion, display_labels=names)
     counts = classes <= COUNTS_UP_TO
     display.plot(ax=axis, cmap="cividis", values_format="d", include_values=counts, text_kw={"fontsize": 8})
+    right = np.eye(classes, dtype=bool)
+    most = max(1, confusion[~right].max(initial=0))
+    display.im_.set_data(np.ma.masked_where(right, confusion))
+    display.im_.set_clim(0, most)
+    axis.set_facecolor("lightgray")
+    for place, text in np.ndenumerate(display.text_ if counts else ()):
+        text.set_color("white" if not right[place] and confusion[place] < most / 2 else "black")
     axis.set(xlabel="seen by the network", ylabel="true class")
     if max(map(len, names)) > 2:
         axis.tick_params(axis="x", rotation=90)

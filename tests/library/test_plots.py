@@ -64,6 +64,12 @@ def test_the_confusion_matrix_shows_its_counts():
     assert axis.get_ylabel() == "true class"
 
 
+def test_the_colours_of_a_confusion_matrix_tell_the_errors_whatever_is_right():
+    image = plot_confusion(np.array([[900, 3], [0, 700]])).axes[0].images[0]
+    assert image.get_clim() == (0, 3)
+    assert image.get_array().compressed().tolist() == [3, 0]
+
+
 def test_noise_in_colour_is_shown_around_grey():
     noise = np.zeros((2, 8, 8, 3), np.float32)
     noise[0, ..., 0] = 0.1
