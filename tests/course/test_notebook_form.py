@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from itertools import pairwise
 
 from course_utils.notebook import stored_result
 
@@ -74,6 +75,20 @@ def test_it_has_the_skeleton_of_a_lesson(name, notebook):
         assert "## Try it" in text
 
 
+def test_each_prediction_is_written_down_before_its_answer_can_be_seen(notebook):
+    shows = re.compile(r"^(?!def |class | ).*(\b(print|claim)\(|plt\.show\()", flags=re.MULTILINE)
+    asked = False
+    for cell, following in pairwise([*notebook.cells, None]):
+        if cell.cell_type == "markdown":
+            asked = "**Predict.**" in cell.source
+            assert not asked or re.fullmatch(r"(my_guess = )?predict\(\.\.\.\)", following.source), cell.source
+        elif asked and shows.search(cell.source) and "predict(..." not in cell.source:
+            folded = cell.metadata.get("jupyter", {})
+            assert folded == {"source_hidden": True, "outputs_hidden": True}, cell.source
+            assert "hide-cell" in cell.metadata.get("tags", []), "the book folds by this tag"
+            assert cell.source.startswith("# The answer\n"), "JupyterLab shows the first line of a folded cell"
+
+
 def test_it_was_run_once_from_top_to_bottom(notebook):
     counts = [cell.execution_count for cell in code_cells(notebook) if cell.source.strip()]
     assert counts == list(range(1, len(counts) + 1))
@@ -132,7 +147,7 @@ def test_figures_have_captions(notebook):
         for call in re.findall(r"plot_\w+\(", cell.source):
             assert "caption=" in cell.source, call
         if "plt.subplots(" in cell.source:
-            assert "set_title(" in cell.source
+            assert "title(" in cell.source
         if re.search(r"plot_\w+\(|plt\.subplots\(", cell.source) and "def " not in cell.source:
             assert "plt.show()" in cell.source
 
