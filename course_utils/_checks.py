@@ -1,8 +1,10 @@
 """What comes in at the door of a public function is checked here, each error in one sentence."""
 
+import dis
 import math
 import re
 import warnings
+from types import CodeType
 from typing import Any
 
 from course_utils._gradients import answers_as_compiled, rounding
@@ -430,3 +432,28 @@ def in_short(value: Any) -> str:
 def _fits(expected: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
     """Does an image shape fit the network's, in which None stands for any size?"""
     return len(expected) == len(shape) and all(w in (None, s) for w, s in zip(expected, shape, strict=True))
+
+
+# What readers write down
+
+
+def is_empty(answer: Any) -> bool:
+    """Is this no answer at all: None, ..., an empty text, a function without a body, or a collection of these?"""
+    if isinstance(answer, str):
+        return not answer.strip()
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if isinstance(answer, list | tuple):
+        return all(map(is_empty, answer))
+    return answer is None or answer is ... or _has_no_body(answer)
+
+
+def _has_no_body(function: Any) -> bool:
+    """Is this a function that does nothing, such as `def search(steps): ...`?"""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    steps = list(dis.get_instructions(code))
+    returned = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+    return {step.opname for step in steps} <= idle and returned == [None]

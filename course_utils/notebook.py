@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from course_utils._checks import check_dataset, check_seed, in_short
+from course_utils._checks import check_dataset, check_seed, in_short, is_empty
 from course_utils.data import Dataset, load_mnist, using_fallback_data
 from course_utils.models import convolutional_network
 
@@ -115,7 +115,7 @@ def predict(prediction: Any) -> str:
     Explained in notebook 00.
     """
     try:
-        text = "" if prediction is None or prediction is ... else str(prediction).strip()
+        text = "" if is_empty(prediction) else str(prediction)
     except Exception as error:  # whatever a reader may write down
         print(f"Not kept: {type(error).__name__}. Write your prediction down in words or numbers.")
         return ""

@@ -4,17 +4,16 @@ How the answers of an exercise are measured stands in its own module, hints and 
 Nothing here raises at the reader.
 """
 
-import dis
 import itertools
 import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
-from course_utils._checks import in_short
+from course_utils._checks import in_short, is_empty
 from course_utils.notebook import predict, range_in_words
 
 import nbformat
@@ -299,28 +298,6 @@ class Question:
 def _not_yet(text: str, held: Sequence[Finding]) -> Outcome:
     """Say what does not hold, and below it what did."""
     return Outcome("not yet", "\n  ".join([f"✗ Not yet. {text}", *(f"✓ {finding}" for finding in held)]))
-
-
-def is_empty(answer: Any) -> bool:
-    """Is this no answer at all: None, ..., an empty text, a function without a body, or a collection of these?"""
-    if isinstance(answer, str):
-        return not answer.strip()
-    if isinstance(answer, dict):
-        answer = list(answer.values())
-    if isinstance(answer, list | tuple):
-        return all(map(is_empty, answer))
-    return answer is None or answer is ... or _has_no_body(answer)
-
-
-def _has_no_body(function: Any) -> bool:
-    """Is this a function that does nothing, such as `def search(steps): ...`?"""
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
-        return False
-    steps = list(dis.get_instructions(code))
-    returned = [step.argval for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")]
-    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
-    return {step.opname for step in steps} <= idle and returned == [None]
 
 
 def given_back(value: Any, function: str) -> Any:

@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from course_utils._checks import in_short
+from course_utils._checks import in_short, is_empty
 from course_utils.data import load_mnist, using_fallback_data
 from course_utils.evaluation import NoiseReport, classes_seen, evaluate_noise
-from course_utils.exercises.core import Finding, Take, as_array, at_least, at_most, given_back, is_empty
+from course_utils.exercises.core import Finding, Take, as_array, at_least, at_most, given_back
 from course_utils.models import copy_network, train_course_network
 from course_utils.noise import add_noise
 from course_utils.notebook import cached_network, chosen_seed
