@@ -128,6 +128,11 @@ def train_in_turn(name: str, seed: int, rounds: int) -> dict[str, Any]:
         start = time.perf_counter()
         (noisy,), (clean,) = accuracies(network, noise[None]), accuracies(network, np.zeros_like(noise)[None])
         table.append({"target_class": target, "when": when, "noisy": noisy, "clean": clean})
+        if rounds == 1 and when == "after":  # what is left of the immunity to all the others?
+            fresh = find_universal_noise(
+                network, MNIST.train.images, range(10), LIMIT, steps=60, batch_size=32, seed=seed
+            )
+            table[-1]["fresh"] = accuracies(network, fresh)
         seconds_of_watching += time.perf_counter() - start
 
     plain = cached_network(train_course_network, MNIST, seed)
@@ -192,15 +197,16 @@ def one_target_each(seed: int) -> dict[str, Any]:
     return {"accuracy": table}
 
 
-def train_on_half(plain: keras.Model, target: int, seed: int) -> keras.Model:
-    """Train on images of which every other one carries noise for the target, as notebook 06 does."""
+def train_on_half(plain: keras.Model, target: int, seed: int, rounds: int = 4) -> keras.Model:
+    """Train on images of which every other one carries fresh noise for the target, as notebook 06 does."""
     network = copy_network(plain)
-    (noise,) = find_universal_noise(plain, MNIST.train.images, target, LIMIT, seed=seed)
-    chosen = np.random.default_rng(seed).integers(len(MNIST.train), size=100 * 64)
-    images = MNIST.train.images[chosen]
-    images[::2] = add_noise(images[::2], noise)
     network.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    network.fit(images, MNIST.train.labels[chosen], batch_size=64, verbose=0)
+    for part in range(rounds):
+        (noise,) = find_universal_noise(network, MNIST.train.images, target, LIMIT, seed=seed + part)
+        chosen = np.random.default_rng(seed + part).integers(len(MNIST.train), size=100 * 64)
+        images = MNIST.train.images[chosen]
+        images[::2] = add_noise(images[::2], noise)
+        network.fit(images, MNIST.train.labels[chosen], batch_size=64, verbose=0)
     return network
 
 
@@ -267,29 +273,36 @@ def contrast(seed: int) -> dict[str, Any]:
     return attack(prepend_contrast(cached_network(train_course_network, MNIST, seed)), seed)
 
 
-class OneStepFromZero(Training):
-    """What not to do: one step for the noise, always from zero. As in notebook 06."""
+class StepsFromZero(Training):
+    """What not to do: the steps for the noise begin at zero, always. As in notebook 07."""
+
+    def __init__(self, network: keras.Model, noise_limit: float, attack_steps: int, warmup_steps: int) -> None:
+        super().__init__(network, noise_limit)
+        self.attack_steps, self.warmup_steps = attack_steps, warmup_steps
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
-        """Add one step of noise to the batch, and train on the noisy images."""
+        """Add noise from a few steps to the batch, and train on the noisy images."""
         images, labels = data
-        grown = tf.cast(self.optimizer.iterations, tf.float32) / 800
-        noise = grown * self.noise_limit * tf.sign(image_gradient(self.network, images, labels))
+        limit = self.noise_limit * tf.minimum(1.0, tf.cast(self.optimizer.iterations, tf.float32) / self.warmup_steps)
+        noise = tf.zeros_like(images)
+        for _ in range(self.attack_steps):
+            gradient = image_gradient(self.network, tf.clip_by_value(images + noise, 0, 1), labels)
+            noise = tf.clip_by_value(noise + limit * tf.sign(gradient), -limit, limit)
         return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
 
 
-def curve_of(model: Training, seed: int, part: int = 40 * 64) -> list[dict[str, float]]:
-    """Train while the limit grows: accuracy under one step of noise from zero, and under ten small ones."""
+def curve_of(model: Training, seed: int, steps: int = 2_400, part: int = 160) -> list[dict[str, float]]:
+    """Train, and note every now and then the accuracy under one step of noise from zero, and under ten small ones."""
     keras.utils.set_random_seed(seed)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
-    images, labels = MNIST.train.images, MNIST.train.labels
+    chosen = np.random.default_rng(seed).integers(len(MNIST.train), size=(steps // part, part * 64))
     curve = []
-    for first in range(0, 20 * part, part):
-        model.fit(images[first : first + part], labels[first : first + part], batch_size=64, verbose=0)
-        limit = LIMIT * (first + part) / (20 * part)
-        own, ten = (accuracy_after(model.network, limit, steps) for steps in (1, 10))
-        curve.append({"noise_limit": round(limit, 4), "one_step": own, "ten_small_steps": ten})
+    for number, images in enumerate(chosen, start=1):
+        model.fit(MNIST.train.images[images], MNIST.train.labels[images], batch_size=64, verbose=0)
+        limit = LIMIT * min(1, number * part / 800)
+        own, ten = (accuracy_after(model.network, limit, count) for count in (1, 10))
+        curve.append({"step": number * part, "one_step": own, "ten_small_steps": ten})
     return curve
 
 
@@ -306,11 +319,18 @@ def accuracy_after(network: keras.Model, limit: float, steps: int, count: int = 
 
 @experiment()
 def one_step(seed: int) -> dict[str, Any]:
-    """Trained on one step of noise that starts from zero, and on three from a random start, as `worst_noise`."""
-    return {
-        "from_zero": curve_of(OneStepFromZero(convolutional_network(), LIMIT), seed),
-        "from_random": curve_of(AdversarialTraining(convolutional_network(), LIMIT, 3, 0.0, 800), seed),
-    }
+    """Adversarial training with one step and with two, from zero and from a random start.
+
+    The limit grows for 800 steps and is held for 1,600 more.
+    """
+
+    def train(start: str, steps: int) -> list[dict[str, float]]:
+        network = convolutional_network()
+        if start == "zero":
+            return curve_of(StepsFromZero(network, LIMIT, steps, 800), seed)
+        return curve_of(AdversarialTraining(network, LIMIT, steps, 0.0, 800), seed)
+
+    return {f"{start} {steps}": train(start, steps) for start in ("zero", "random") for steps in (1, 2)}
 
 
 def train_certified_network(
