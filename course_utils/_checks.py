@@ -311,7 +311,7 @@ def _answers(network: keras.Model, images: np.ndarray) -> np.ndarray:
     if isinstance(outputs, dict | list | tuple):
         raise ValueError(
             f"the network must return one array of logits, but it returns {len(outputs)} in a "
-            f"{type(outputs).__name__}: pick one with keras.Model(network.inputs, network.outputs[0])"
+            f"{type(outputs).__name__}: pick one with keras.Model(network.inputs[0], network.outputs[0])"
         )
     if outputs is None:
         raise ValueError("the network returns nothing: does its call() end with return?")

@@ -35,7 +35,7 @@ def certified_accuracy(network: keras.Model, images: np.ndarray, labels: np.ndar
         TypeError, ValueError: as `certified_images`.
 
     Source: Gowal et al., "On the effectiveness of interval bound propagation for training verifiably robust models"
-    (2018). Explained in notebook 07.
+    (2018). Explained in notebook 08.
     """
     return float(certified_images(network, images, labels, noise_limit).mean())
 
@@ -60,7 +60,7 @@ def certified_images(network: keras.Model, images: np.ndarray, labels: np.ndarra
         ValueError: images and labels that do not fit together or do not fit the network, a limit outside (0, 1], a
             network that returns probabilities, a layer that cannot be bounded: it is named.
 
-    Source: as `certified_accuracy`. Explained in notebook 07.
+    Source: as `certified_accuracy`. Explained in notebook 08.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     chain = _chain(network)
@@ -104,7 +104,7 @@ def certified_training(
     Raises:
         TypeError, ValueError: as `certified_images`; also a weight or a number of steps that is out of range.
 
-    Source: as `certified_accuracy`. Explained in notebook 07.
+    Source: as `certified_accuracy`. Explained in notebook 08.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
     steps, clean_weight = check_count(steps, "steps"), check_number(clean_weight, "clean_weight", 0, 1)

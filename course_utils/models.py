@@ -92,7 +92,7 @@ def certifiable_network(image_shape: tuple[int, int, int] = (28, 28, 1), classes
 
     Source: resembles the small network of Gowal et al., "On the effectiveness of interval bound propagation for
     training verifiably robust models" (2018), with batch normalisation as Shi et al., "Fast certified robust training
-    with short warmup" (2021), advise. Explained in notebook 07.
+    with short warmup" (2021), advise. Explained in notebook 08.
     """
     image_shape, classes = _checked_sizes(image_shape, classes, 10)
     stack = [
@@ -138,7 +138,7 @@ def prepend_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.M
         ValueError: a network without weights or without a keras.Input; a limit outside (0, 0.5): from a half on,
             paper and ink can look alike.
 
-    Explained in notebook 06.
+    Explained in notebook 07.
     """
     check_built(network)
     if (shape := input_shape(network)) is None:

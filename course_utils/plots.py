@@ -97,12 +97,13 @@ def plot_noise(
     noise = as_array(noise, "noise")
     pictures = _pictures(noise[np.newaxis] if noise.ndim == 3 else noise, "noise")
     columns, largest = check_count(columns, "columns"), float(np.abs(pictures).max()) or 1.0
-    end = STRONGEST * (largest if noise_limit is None else check_number(noise_limit, "noise_limit", 0, ends="(]"))
+    end = largest if noise_limit is None else check_number(noise_limit, "noise_limit", 0, ends="(]")
     figure, axes = _grid(len(pictures), columns, titles, caption, scale=2.0 if len(pictures) == 1 else 1.2)
     for axis, picture in zip(axes, pictures, strict=False):
-        shown = draw_noise(axis, picture, end)
+        shown = draw_noise(axis, picture, STRONGEST * end)
     if pictures.shape[-1] == 1:
-        figure.colorbar(shown, ax=axes.tolist(), shrink=0.8, aspect=30 if len(pictures) > columns else 15)
+        scale = figure.colorbar(shown, ax=axes.tolist(), shrink=0.8, aspect=30 if len(pictures) > columns else 15)
+        scale.ax.set_ylim(-end, end)
     return figure
 
 
@@ -233,6 +234,7 @@ def draw_images(axis: Axes, images: np.ndarray, titles: Sequence[str] | np.ndarr
     height, width, channels = images.shape[1:]
     long = any("\n" in title for title in titles)
     above, beside = height // 2 if long else height // 3, max(4, width // 7)
+    font_size = 7 if long or max(map(len, titles), default=0) > LONG_TITLE else 9
     rows = -(-len(images) // columns)
     paper = 1.0 if channels == 3 else 0.0
     page = np.full((rows * (height + above), columns * (width + beside), channels), paper, np.float32)
@@ -240,8 +242,6 @@ def draw_images(axis: Axes, images: np.ndarray, titles: Sequence[str] | np.ndarr
         top, left = (place // columns) * (height + above) + above, (place % columns) * (width + beside)
         page[top : top + height, left : left + width] = image
         middle = left + width / 2
-        axis.text(
-            middle, top - 1, plain_text(title), ha="center", va="bottom", fontsize=7 if long else 9, linespacing=0.95
-        )
+        axis.text(middle, top - 1, plain_text(title), ha="center", va="bottom", fontsize=font_size, linespacing=0.95)
     axis.imshow(page, cmap="gray_r", vmin=0, vmax=1)
     axis.axis("off")

@@ -408,7 +408,7 @@ def small_budget(seed: int) -> dict[str, Any]:
 
 
 def attack_in_colour(network: keras.Model, seed: int) -> dict[str, Any]:
-    """Attack a network for CIFAR-10 at 8 of 255, and search noise for all classes at three limits."""
+    """Attack a network for CIFAR-10 at 8 of 255, and search for noise for all classes at three limits."""
     cifar, levels = load_cifar10(), (4, 8, 16)
     report = reattack(network, cifar, CIFAR_LIMIT, seed=seed)
     print(report)

@@ -28,7 +28,7 @@ SHOWN = 8
 METHODS = {
     "plain, 1,000 steps, as in tutorial #12": "plain",
     "tutorial #12's rounds, ten targets in turn, twice each": "in_turn_twice",
-    "its first idea: ten noises at once, `immunise_interleaved`": "interleaved",
+    "its first idea: ten noise patterns at once, `immunise_interleaved`": "interleaved",
     "its second idea: eleven networks, `two_tier_network`": "two_tiers",
     "**each image its own worst noise, `adversarial_training`**": "worst_noise",
     "the same, five small steps instead of three, three times as long": "worst_noise_small_steps",
@@ -38,7 +38,7 @@ SHORT = {
     "plain": "plain",
     "in_turn_twice": "tutorial #12's rounds",
     "two_tiers": "two tiers",
-    "interleaved": "ten noises at once",
+    "interleaved": "ten patterns at once",
     "worst_noise": "each image its own\nworst noise",
     "contrast": "high contrast, untrained",
 }
@@ -222,8 +222,8 @@ def benchmark_table() -> str:
     return f"""
 | medians of {kept["rounds"]} rounds in one run | seconds | gradient evaluations | mean success |
 |---|---|---|---|
-| ten noises, tutorial #12's recipe | {seconds["recipe"]:.1f} | {evaluations["recipe"]:,} | {success["recipe"]:.1%} |
-| **ten noises, `find_universal_noise`** | **{seconds["fast"]:.2f}** | **{evaluations["fast"]:,}** | **{success["fast"]:.1%}** |
+| ten noise patterns, tutorial #12's recipe | {seconds["recipe"]:.1f} | {evaluations["recipe"]:,} | {success["recipe"]:.1%} |
+| **ten noise patterns, `find_universal_noise`** | **{seconds["fast"]:.2f}** | **{evaluations["fast"]:,}** | **{success["fast"]:.1%}** |
 | the same, first call on a new network | {seconds["fast, first call"]:.2f} | {evaluations["fast"]:,} | |
 | noise for the 3, adversarial-robustness-toolbox | {seconds["ART, one target"]:.1f} | | {success["ART, one target"]:.1%} |
 | noise for the 3, `find_universal_noise` | {seconds["fast, one target"]:.3f} | {evaluations["fast"] // 10:,} | {success["fast, one target"]:.1%} |

@@ -89,6 +89,14 @@ def trust_notebooks() -> None:
         subprocess.run([VENV / "bin" / "jupyter", "trust", *notebooks], capture_output=True, check=False)
 
 
+def hide_python_version_from_git() -> None:
+    """JupyterLab writes Python's version into a notebook that is only opened: a filter, so that git sees no change."""
+    clean = r"""sed -e '/^   "version": "3[0-9a-z.]*"$/d' -e 's/^\(   "pygments_lexer": "ipython3"\),$/\1/'"""
+    if shutil.which("git"):  # no repository? Then there is nothing to hide
+        key = "filter.notebook.clean"
+        subprocess.run(["git", "-C", ROOT, "config", key, clean], capture_output=True, check=False)
+
+
 def main() -> None:
     """Do what is missing or out of date."""
     with Path(__file__).open("a", encoding="utf-8") as lock:
@@ -111,6 +119,7 @@ def main() -> None:
             disabled = {"disabledExtensions": {"@voila-dashboards/jupyterlab-preview": True}}
             page.write_text(json.dumps(disabled), encoding="utf-8")
             trust_notebooks()
+            hide_python_version_from_git()
             READY.touch()
 
 

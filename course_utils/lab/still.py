@@ -45,7 +45,7 @@ def _universal(figure: Figure, engine: Engine, about: dict[str, Any], given: np.
     _noise(figure, noise, f"noise_limit {limit:.2g}")
     first = answer["measured"][names[0]]
     pairs = zip(first["verdicts"], first["seen"], strict=True)
-    seen = [f"{MARKS[verdict]} {_short(about['classes'][one], 11)}" for verdict, one in pairs]
+    seen = [f"{MARKS[verdict]} {_short(about['classes'][one], 13)}" for verdict, one in pairs]
     draw_images(figure.add_axes((0.34, 0.02, 0.32, 0.86)), pixels / np.float32(255), seen, columns=3)
     aim = "misread" if target is None else f"taken for “{about['classes'][target]}”"
     for row, name in enumerate(names):

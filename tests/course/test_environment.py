@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -182,6 +183,28 @@ def test_the_notebooks_are_trusted_and_no_matter_if_they_cannot_be(monkeypatch, 
                 assert notary.check_signature(nbformat.read(path, as_version=4)), path
     monkeypatch.setenv("JUPYTER_DATA_DIR", os.devnull)
     set_up.trust_notebooks()
+
+
+def test_a_notebook_that_was_only_opened_is_unchanged_for_git(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(TOOLS)
+    import set_up
+
+    def git(*words):
+        return subprocess.run(["git", "-C", tmp_path, *words], capture_output=True, text=True, check=True).stdout
+
+    stored = (ROOT / "notebooks" / "00_start_here.ipynb").read_text(encoding="utf-8")
+    (path := tmp_path / "opened.ipynb").write_text(stored, encoding="utf-8")
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    git("init")
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    set_up.hide_python_version_from_git()
+    git("add", ".")
+    lexer = '"pygments_lexer": "ipython3"'
+    path.write_text(stored.replace(lexer, f'{lexer},\n   "version": "3.12.9"'), encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8"))["metadata"]["language_info"]["version"] == "3.12.9"
+    assert git("diff") == ""
+    path.write_text(stored.replace("Start here", "Begin here"), encoding="utf-8")
+    assert "Begin here" in git("diff")
 
 
 @pytest.mark.nightly

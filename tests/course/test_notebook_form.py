@@ -85,6 +85,7 @@ def test_each_prediction_is_written_down_before_its_answer_can_be_seen(notebook)
         elif asked and shows.search(cell.source) and "predict(..." not in cell.source:
             folded = cell.metadata.get("jupyter", {})
             assert folded == {"source_hidden": True, "outputs_hidden": True}, cell.source
+            assert cell.metadata.get("collapsed"), "JupyterLab adds it when the notebook is only opened"
             assert "hide-cell" in cell.metadata.get("tags", []), "the book folds by this tag"
             assert cell.source.startswith("# The answer\n"), "JupyterLab shows the first line of a folded cell"
 

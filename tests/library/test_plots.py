@@ -54,6 +54,7 @@ def test_noise_is_drawn_symmetric_about_zero(noise):
 def test_one_limit_gives_one_scale():
     one, other = plot_noise(DIGITS[0] * 0.1, 0.35), plot_noise(DIGITS[0] * 0.3, 0.35)
     assert pictures(one)[0].get_clim() == pictures(other)[0].get_clim()
+    assert one.axes[-1].get_ylim() == pytest.approx((-0.35, 0.35))  # the scale beside it ends at the limit
 
 
 def test_the_confusion_matrix_shows_its_counts():
