@@ -45,8 +45,8 @@ check: venv
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
-	$(BIN)/nbstripout --keep-output --keep-count --keep-id --extra-keys "metadata.language_info.version" \
-	  --verify $(NOTEBOOKS) notebooks/app/noise_lab.ipynb
+	$(BIN)/nbstripout --keep-output --keep-count --keep-id --keep-metadata-keys "cell.metadata.collapsed" \
+	  --extra-keys "metadata.language_info.version" --verify $(NOTEBOOKS) notebooks/app/noise_lab.ipynb
 	@if command -v actionlint >/dev/null; then actionlint; else echo 'actionlint is not installed: .github/workflows was not checked.'; fi
 
 notebooks: venv

@@ -203,7 +203,7 @@ def train_on_half(plain: keras.Model, target: int, seed: int, rounds: int = 4) -
     network.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for part in range(rounds):
         (noise,) = find_universal_noise(network, MNIST.train.images, target, LIMIT, seed=seed + part)
-        chosen = np.random.default_rng(seed + part).integers(len(MNIST.train), size=100 * 64)
+        chosen = np.random.default_rng(seed + part).integers(len(MNIST.train), size=60 * 64)
         images = MNIST.train.images[chosen]
         images[::2] = add_noise(images[::2], noise)
         network.fit(images, MNIST.train.labels[chosen], batch_size=64, verbose=0)

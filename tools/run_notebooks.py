@@ -30,7 +30,8 @@ from measurements import keep_result, machine, measured_run
 WHAT = "How many seconds each notebook took, and beside it the yardstick of the same run."
 LAST_RUN = re.compile(r"\n\n\*Last run\* .*$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-STRIP = ["nbstripout", "--keep-output", "--keep-count", "--keep-id", "--extra-keys=metadata.language_info.version"]
+STRIP = ["nbstripout", "--keep-output", "--keep-count", "--keep-id", "--keep-metadata-keys=cell.metadata.collapsed"]
+STRIP += ["--extra-keys=metadata.language_info.version"]
 
 
 def run(path: Path) -> float:
