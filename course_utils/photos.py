@@ -267,8 +267,8 @@ def load_imagenet_samples(folder: str | Path | None = None, side: int = SIDE) ->
     Without a folder it looks for `imagenet_samples` in the folder that the environment variable COURSE_DATA_DIR
     names. Where there is none, pieces of the two photographs in scikit-learn are the fallback, which is announced;
     COURSE_DATA=stand-in asks for them. In the order of their names, every fifth is a test image, and the
-    others are there to search for noise on; both are then shuffled, always in the same way. There is nothing to choose,
-    so `validation` is empty.
+    others are there to search for noise on; both are then shuffled, always in the same way. There is nothing to
+    choose, so `validation` is empty.
 
     The photographs of ImageNet belong to their owners: they are for research and teaching, and not to be passed on.
 

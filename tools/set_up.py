@@ -90,7 +90,7 @@ def trust_notebooks() -> None:
 
 
 def hide_python_version_from_git() -> None:
-    """JupyterLab writes Python's version into a notebook that is only opened: a filter, so that git sees no change."""
+    """JupyterLab writes Python's version into a notebook that is only opened: by this filter git sees no change."""
     clean = r"""sed -e '/^   "version": "3[0-9a-z.]*"$/d' -e 's/^\(   "pygments_lexer": "ipython3"\),$/\1/'"""
     if shutil.which("git"):  # no repository? Then there is nothing to hide
         key = "filter.notebook.clean"
