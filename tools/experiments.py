@@ -168,7 +168,7 @@ def without_noise(seed: int) -> dict[str, Any]:
 
 @experiment()
 def in_turn_once(seed: int) -> dict[str, Any]:
-    """Tutorial #12: all ten classes, one round each."""
+    """Tutorial #12: all ten classes, one round each; fresh noise for all of them after every round."""
     return train_in_turn("in_turn_once", seed, rounds=1)
 
 
