@@ -76,7 +76,7 @@ TIMES = """async ([root, kind]) => {
 class Lab:
     """A noise lab on a page, as a person meets it."""
 
-    def __init__(self, page, folder=None, panel="universal"):
+    def __init__(self, page, folder=None, panel="noise"):
         self.page, self.folder = page, folder
         self.root = page.locator(f".noise-lab.{panel}")
         self.root.locator(".panel-result .number, .panel-result .bars").first.wait_for(timeout=120_000)
@@ -383,7 +383,7 @@ def test_times(lab):
 
 
 def test_one_image_step_by_step(page, opened):
-    lab = Lab(page, opened, "single")
+    lab = Lab(page, opened, "image")
     lab.root.scroll_into_view_if_needed()
     steps = lab.root.locator("input.steps")
     line = lab.root.locator(".single-line")

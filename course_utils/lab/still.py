@@ -16,10 +16,7 @@ MARKS = {"right": "○", "hit": "◆", "other": "△", "proven": "●", "open": 
 def still(engine: Engine, about: dict[str, Any], given: np.ndarray | None = None) -> tuple[bytes, str]:
     """Draw a panel as it opens, or with the noise given; return a PNG file, and a sentence that says it all."""
     figure = Figure(figsize=(9, 3.3), dpi=100)
-    if about["panel"] == "universal":
-        text = _universal(figure, engine, about, given)
-    else:
-        text = {"single": _single, "proof": _proof}[about["panel"]](figure, engine, about)
+    text = PANELS[about["panel"]](figure, engine, about, given)
     figure.text(0.01, 0.97, plain_text(f"As it looked for us. {text}"), fontsize=10, va="top")
     figure.savefig(file := io.BytesIO(), format="png")
     return file.getvalue(), text
@@ -34,7 +31,7 @@ def _ask(
     return answer, found
 
 
-def _universal(figure: Figure, engine: Engine, about: dict[str, Any], given: np.ndarray | None) -> str:
+def _one_for_all(figure: Figure, engine: Engine, about: dict[str, Any], given: np.ndarray | None) -> str:
     names, target, limit = about["networks"], about["target"], about["limit"]
     if given is None and about["start"]:
         answer, (pixels, noise) = _ask(engine, "search", network=names[0], target=target, limit=limit)
@@ -53,7 +50,7 @@ def _universal(figure: Figure, engine: Engine, about: dict[str, Any], given: np.
         _result(figure, answer["measured"][name], 0.8 - row * one, aim if len(names) == 1 else name, large=one > 0.5)
     many = ", ".join(f"{answer['measured'][name]['in_100']} ({name})" for name in names)
     count = first["in_100"] if len(names) == 1 else many
-    return f"At a limit of {limit:.2g}, of 100 images are {aim}: {count}"
+    return f"At a limit of {limit:.2g}, {count} of 100 images are {aim}"
 
 
 def _result(figure: Figure, counts: dict[str, Any], height: float, text: str, large: bool) -> None:
@@ -61,13 +58,13 @@ def _result(figure: Figure, counts: dict[str, Any], height: float, text: str, la
     size, below = (44, 0.29) if large else (26, 0.15)
     place, said = ((0.7, height - 0.2), f"of 100 {text}") if large else ((0.8, height - 0.05), f"of 100: {text}")
     parts = [f"{MARKS['right']} right {counts['right']}", f"{MARKS['hit']} hit {counts['hit']}"]
-    parts.append(f"{MARKS['other']} elsewhere {counts['elsewhere']}")
+    parts.append(f"{MARKS['other']} elsewhere {counts['elsewhere']}   of {counts['of']}")
     figure.text(0.7, height, str(counts["in_100"]), fontsize=size, weight="bold", va="top")
     figure.text(*place, plain_text(_short(said, 40 if large else 24)), fontsize=10, va="top")
     figure.text(0.7, height - below, "   ".join(parts), fontsize=8, va="top")
 
 
-def _single(figure: Figure, engine: Engine, about: dict[str, Any]) -> str:
+def _one_image(figure: Figure, engine: Engine, about: dict[str, Any], _: np.ndarray | None) -> str:
     name, place, target, limit = about["networks"][0], about["first"], about["target"], about["limit"]
     answer, (all_noise, pixels) = _ask(engine, "single", network=name, place=place, target=target, limit=limit)
     scores, label = np.array(answer["scores"]), answer["label"]
@@ -83,7 +80,7 @@ def _single(figure: Figure, engine: Engine, about: dict[str, Any]) -> str:
     return f"Noise for one image: “{about['classes'][label]}” is seen as “{seen}” after {last} steps"
 
 
-def _proof(figure: Figure, engine: Engine, about: dict[str, Any]) -> str:
+def _proof(figure: Figure, engine: Engine, about: dict[str, Any], _: np.ndarray | None) -> str:
     name, limit = about["networks"][0], about["limit"]
     answer, (_, noisy) = _ask(engine, "proof", network=name, limit=limit)
     curves = _ask(engine, "curves", network=name)[0]["curves"]
@@ -99,6 +96,9 @@ def _proof(figure: Figure, engine: Engine, about: dict[str, Any]) -> str:
         figure.text(0.78, 0.78 - 0.12 * row, f"{MARKS[one]} {one}: {count} of {answer['of']}", fontsize=10, va="top")
     shares = ", ".join(f"{answer[kind]:.1%} {kind}" for kind in ("clean", "attacked", "proven"))
     return f"At a limit of {limit:.2g}: {shares}"
+
+
+PANELS = {"noise": _one_for_all, "image": _one_image, "proof": _proof}
 
 
 def _short(text: str, most: int) -> str:

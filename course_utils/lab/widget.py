@@ -11,22 +11,28 @@ from course_utils._checks import check_dataset, check_noise_limit, check_target_
 from course_utils.certificates import certified_images
 from course_utils.data import Dataset
 from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes, refused
-from course_utils.lab.still import still
+from course_utils.lab.still import PANELS, still
 
 import anywidget
 import numpy as np
 import traitlets
 
 HERE = Path(__file__).parent
-MODULES = ("draw", "engine", "paint", "parts", "large", "result", "universal", "single", "proof", "story", "lab")
-PANELS = {"noise": "universal", "image": "single", "proof": "proof"}
 
 
 def screen() -> str:
-    """Join the modules of the screen to the one that a widget takes."""
-    parts = [(HERE / "screen" / f"{name}.js").read_text(encoding="utf-8") for name in MODULES]
-    joined = "\n".join(re.sub(r"^import .*;$|^export (?!default)", "", part, flags=re.MULTILINE) for part in parts)
-    return f"{joined}\n"
+    """Join the modules of the screen to the one that a widget takes, each behind those that it imports."""
+    parts: dict[str, str] = {}
+
+    def take(name: str) -> None:
+        part = (HERE / "screen" / f"{name}.js").read_text(encoding="utf-8")
+        for needed in re.findall(r'from "\./(\w+)\.js";$', part, re.MULTILINE):
+            if needed not in parts:
+                take(needed)
+        parts[name] = re.sub(r"^import .*;$|^export (?!default)", "", part, flags=re.MULTILINE)
+
+    take("lab")
+    return "\n".join([*parts.values(), ""])
 
 
 class NoiseLab(anywidget.AnyWidget):
@@ -84,7 +90,7 @@ class NoiseLab(anywidget.AnyWidget):
         self.send({"tell": "noise", "limit": limit}, [self._noise.tobytes()])
 
     def _take_kept(self, change: dict[str, Any]) -> None:
-        if "noise" in change["new"] and self.about["panel"] == "single":  # one that came with no question
+        if "noise" in change["new"] and self.about["panel"] == "image":  # one that came with no question
             self._noise = np.frombuffer(change["new"]["noise"], np.float32).reshape(self.engine.shape).copy()
 
     def _asked(self, _: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
@@ -156,7 +162,7 @@ def noise_lab(
     shown = {place for target in (None, *range(classes)) for place in engine.places(target)}
     small = limit < 0.05
     about = {
-        "panel": PANELS[panel], "shape": engine.shape, "classes": [str(name) for name in dataset.class_names],
+        "panel": panel, "shape": engine.shape, "classes": [str(name) for name in dataset.class_names],
         "networks": list(engine.networks), "labels": engine.labels.tolist(), "target": target_class, "limit": limit,
         "most": max(limit, 0.1 if small else 0.6), "step": min(limit, 1 / 255) if small else 0.01,
         "digits": engine.shape[2] == 1 and classes == 10, "mean": classes <= 100, "start": bool(search),

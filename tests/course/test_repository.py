@@ -6,8 +6,6 @@ import re
 import subprocess
 import zipfile
 
-from course_utils.lab import widget
-
 import pytest
 from helpers import ROOT
 from PIL import Image
@@ -61,11 +59,6 @@ def test_every_exercise_has_tests():
         path.stem for path in modules if f"exercises.{path.stem}" not in tests and f" {path.stem}" not in tests
     ]
     assert not missing, f"write tests/exercises/test_….py for {', '.join(missing)}: what is reached, and what is not"
-
-
-def test_every_module_of_the_screen_is_joined_to_it():
-    modules = {path.stem for path in (ROOT / "course_utils" / "lab" / "screen").glob("*.js")}
-    assert modules == set(widget.MODULES), "enter it into widget.MODULES, behind those that it imports"
 
 
 def test_no_path_of_one_machine():

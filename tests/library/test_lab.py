@@ -23,8 +23,8 @@ from course_utils._gradients import logits_of
 from course_utils.evaluation import classes_seen
 from course_utils.lab import engine as engine_module
 from course_utils.lab.engine import LIMITS, QUESTIONS, Engine, in_100
-from course_utils.lab.still import _universal
-from course_utils.lab.widget import HERE, MODULES, screen
+from course_utils.lab.still import PANELS
+from course_utils.lab.widget import HERE, screen
 
 import keras
 import numpy as np
@@ -703,7 +703,7 @@ def test_a_still_says_what_is_measured(digits, engine, monkeypatch, target):
     counts = [answer["measured"][name]["in_100"] for name in ("plain", "immune")]
     assert [int(number) for number in re.findall(r"\d+(?= \()", alt)] == counts
     assert "0.18" in alt
-    _universal(figure := Figure(), lab.engine, lab.about, None)
+    PANELS["noise"](figure := Figure(), lab.engine, lab.about, None)
     written = [text.get_text() for text in figure.texts]
     assert [text for text in written if text.isdigit()] == [str(count) for count in counts]
     for name in ("plain", "immune"):
@@ -756,11 +756,12 @@ def scripts():
     return {path.stem: path.read_text(encoding="utf-8") for path in (HERE / "screen").glob("*.js")}
 
 
-def test_every_module_of_the_screen_is_joined_after_those_that_it_needs():
-    assert sorted(MODULES) == sorted(scripts())
+def test_every_module_of_the_screen_is_joined_once_after_those_that_it_needs():
+    first_lines = {name: script.split("\n", 1)[0] for name, script in scripts().items()}
+    places = {name: screen().index(line) for name, line in first_lines.items()}
     for name, script in scripts().items():
-        needed = re.findall(r'from "\./(\w+)\.js"', script)
-        assert all(MODULES.index(one) < MODULES.index(name) for one in needed), name
+        assert screen().count(first_lines[name]) == 1, name
+        assert all(places[one] < places[name] for one in re.findall(r'from "\./(\w+)\.js"', script)), name
     assert not re.findall(r"^import |^export (?!default)", screen(), re.MULTILINE)
 
 

@@ -8,7 +8,7 @@ import { single } from "./single.js";
 import { story } from "./story.js";
 import { universal } from "./universal.js";
 
-const PANELS = { universal, single, proof };
+const PANELS = { noise: universal, image: single, proof };
 
 export function build({ about, texts, engine, keep }) {
   const words = (name, values = {}) => (texts[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key]);
@@ -23,8 +23,8 @@ export function build({ about, texts, engine, keep }) {
   const talk = element("button", { type: "button", "aria-pressed": "false", onclick: () => talk.setAttribute("aria-pressed", String(root.classList.toggle("talk"))) }, words("talk"));
   const body = element("div", {}, element("main", { class: "sections" }, panel.sections));
   const root = element("div", { class: `noise-lab ${about.panel}`, "data-lm-suppress-shortcuts": "true", lang: about.language }, body, voice.box, veil);
-  if (about.panel === "universal") body.prepend(...head({ about, words, panel, talk }), message);
-  else body.prepend(element("header", { class: "top" }, element("h3", { class: "lead" }, words(about.panel)), talk), message);
+  if (about.panel === "noise") body.prepend(...head({ about, words, panel, talk }), message);
+  else body.prepend(element("header", { class: "top" }, element("h3", { class: "lead" }, words(`panel_${about.panel}`)), talk), message);
   for (const name of ["keydown", "keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
   return {
     root,

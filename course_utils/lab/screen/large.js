@@ -1,4 +1,4 @@
-// Part of the panel "universal": one image, large. Clean + noise = noisy, with the scores of each class before and after.
+// Part of the panel "noise": one image, large. Clean + noise = noisy, with the scores of each class before and after.
 
 import { drawImage, element, imageAt } from "./draw.js";
 import { latest } from "./engine.js";

@@ -1,4 +1,4 @@
-// Panel "single": the search for one image. Play, scrub, scores.
+// Panel "image": the search for one image. Play, scrub, scores.
 
 import { drawImage, drawNoise, element, imageAt } from "./draw.js";
 import { latest } from "./engine.js";

@@ -1,4 +1,4 @@
-// Panel "universal", the main one: one noise for all images, painted or searched.
+// Panel "noise", the main one: one noise for all images, painted or searched.
 
 import { drawImage, drawNoise, element, imageAt, npy, save } from "./draw.js";
 import { latest } from "./engine.js";
