@@ -29,7 +29,6 @@ def made_from(solution: Path) -> NotebookNode:
         notebook, _ = preprocessor.preprocess(notebook, {})
     for cell in notebook.cells:
         cell.source = cell.source.replace("](../../", "](../")  # an exercise lies one folder higher
-    notebook.metadata["exercise"] = {"fingerprint": fingerprint(notebook)}
     return notebook
 
 
@@ -45,18 +44,22 @@ def worked_in(path: Path) -> bool:
     return notebook.metadata.get("exercise", {}).get("fingerprint") != fingerprint(notebook)
 
 
+def keep_unless_worked_in(notebook: NotebookNode, path: Path) -> bool:
+    """Write a notebook that is made, unless somebody has worked in the one that is there; tell whether it was."""
+    if path.exists() and worked_in(path):
+        return False
+    notebook.metadata["exercise"] = {"fingerprint": fingerprint(notebook)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")  # `course_utils.notebook.replacing` would import TensorFlow
+    new.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
+    os.replace(new, path)
+    return True
+
+
 def main(folder: Path = EXERCISES) -> list[str]:
     """Make all exercises anew, and return the names of those that were left as they are."""
-    left = []
-    for solution in sorted((folder / "solutions").glob("*.ipynb")):
-        path = folder / solution.name
-        if path.exists() and worked_in(path):
-            left.append(path.name)
-        else:
-            new = path.with_suffix(".new")  # `course_utils.notebook.replacing` would import TensorFlow
-            new.write_text(nbformat.writes(made_from(solution)) + "\n", encoding="utf-8", newline="\n")
-            os.replace(new, path)
-    return left
+    solutions = sorted((folder / "solutions").glob("*.ipynb"))
+    return [path.name for path in solutions if not keep_unless_worked_in(made_from(path), folder / path.name)]
 
 
 if __name__ == "__main__":
