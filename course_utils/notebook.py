@@ -1,8 +1,5 @@
 """What a notebook needs: how it starts, what it claims, networks kept and fetched, stored results read."""
 
-import __future__
-
-import ast
 import contextlib
 import functools
 import hashlib
@@ -12,9 +9,7 @@ import math
 import os
 import sys
 import tempfile
-import textwrap
 import time
-import types
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -390,14 +385,13 @@ def pretrained_network(name: str) -> keras.Model:
 def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, seed: int) -> keras.Model:
     """Fetch the network that `make(dataset, seed)` trains: from the cache folder, or by training and keeping it.
 
-    The file's name holds a hash of all that makes the network: the code of `make` and of what it uses from the
-    course and from other cells of a notebook (comments and docstrings left out), the data, the seed and the versions
-    of Keras and TensorFlow. A file that cannot be read, or that holds another network, is replaced. Where nothing
-    can be kept the course goes on.
+    The file's name holds a hash of all that makes the network: the code of the course and of the file in which
+    `make` stands, the data, the seed and the versions of Keras and TensorFlow. A file that cannot be read, or that
+    holds another network, is replaced. Where nothing can be kept the course goes on.
 
     Args:
-        make: a function that trains a network, such as `train_course_network`; written with `def`, not within
-            another one.
+        make: a function that trains a network, such as `train_course_network`, or one in a file of your own; not
+            one that was written in a notebook.
         dataset: what to train on.
         seed: for `make`; all random numbers start from it again afterwards, so that what follows in a notebook
             is the same whether the network was made or fetched.
@@ -413,7 +407,7 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     """
     check_dataset(dataset)
     seed = check_seed(seed)
-    key, name = _key(make, dataset, seed), make.__code__.co_name
+    key, name = _key(make, dataset, seed), make.__name__
     path = cache_folder() / f"{name}-{key}.keras"
     network = read_network(path, path.stem)
     if network is None:
@@ -449,91 +443,15 @@ def read_network(path: Path, comment: str = "") -> keras.Model | None:
 
 
 def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
-    """Hash all that makes a network."""
-    try:
-        if not inspect.isfunction(make) or make.__code__.co_name == "<lambda>" or make.__closure__:
-            raise TypeError
-        inspect.signature(make).bind(dataset, seed)
-        code = _code_of(make)
-    except (KeyError, OSError, SyntaxError, TypeError) as error:
-        if isinstance(error, UnknownPartError):
-            raise
+    """Hash all that makes a network; of the code the whole of each file, so that nothing can be overlooked."""
+    if not inspect.isfunction(make) or not make.__qualname__.isidentifier() or make.__module__ == "__main__":
         raise TypeError(
-            "make must be a function written as def make(dataset, seed), not within another one, and its code must "
-            f"be readable, since the network is known by it; got {in_short(make)}"
-        ) from None
+            "make must be a function of the course, or def make(dataset, seed) at the top of a file of your own, "
+            f"since the network is known by the code in that file; got {in_short(make)}"
+        )
     if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
         raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
-    versions = keras.__version__, tf.__version__
-    settings = make.__qualname__, make.__defaults__, make.__kwdefaults__, dataset.fingerprint, seed, versions
+    files = {*Path(__file__).parent.glob("*.py"), Path(inspect.getfile(make))}
+    code = [path.read_bytes() for path in sorted(files)]
+    settings = make.__qualname__, dataset.fingerprint, seed, keras.__version__, tf.__version__
     return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
-
-
-class UnknownPartError(TypeError):
-    """A function of a notebook uses something by which its network cannot be known."""
-
-    def __init__(self, name: str, thing: Any) -> None:
-        kind = "class" if isinstance(thing, type) else type(thing).__name__
-        super().__init__(
-            f"make uses {name!r}, a {kind} from another cell, by which the network cannot be known: make it within "
-            "the function, or let it be a function, a number, a text, or a list or dict of these"
-        )
-
-
-def _code_of(make: Callable[..., Any]) -> dict[tuple[str, ...], str]:
-    """Return the code of a function, and of what it uses from the course, its own module and a notebook's cells.
-
-    What only checks arguments is left out, since it changes no network.
-    """
-    found: dict[tuple[str, ...], str] = {}
-    left: list[tuple[str, str, Any]] = [(make.__module__, make.__name__, make)]
-    while left:
-        user, name, thing = left.pop()
-        thing = inspect.unwrap(thing) if callable(thing) else thing
-        module = getattr(thing, "__module__", None) or user
-        key = (module, name, getattr(thing, "__qualname__", ""))
-        is_code = inspect.isfunction(thing) or (isinstance(thing, type) and module != "__main__")
-        if key in found or module == "course_utils._checks" or inspect.ismodule(thing):
-            continue
-        if is_code and (module in ("__main__", make.__module__) or module.startswith("course_utils.")):
-            found[key] = _normalised(inspect.getsource(thing))
-            names = thing.__globals__ if inspect.isfunction(thing) else vars(sys.modules[module])
-            left += [(module, *used) for used in _used_by(found[key], names)]
-        elif isinstance(thing, np.ndarray):
-            found[key] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
-        elif _is_plain(thing):
-            found[key] = repr(thing)
-        elif user == "__main__" and (module == user or not (inspect.isroutine(thing) or isinstance(thing, type))):
-            raise UnknownPartError(name, thing)
-    return dict(sorted(found.items()))
-
-
-def _normalised(source: str) -> str:
-    """Return some code without comments and docstrings."""
-    tree = ast.parse(textwrap.dedent(source))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def _used_by(code: str, names: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return what some code uses of these names, but for annotations, and of the course as `course_utils.…`."""
-    used = _names_in(compile(code, "", "exec", __future__.annotations.compiler_flag))
-    course = vars(sys.modules["course_utils"]) if "course_utils" in used else {}
-    return [(name, of[name]) for of in (names, course) for name in used & set(of)]
-
-
-def _names_in(code: types.CodeType) -> set[str]:
-    """Return all global names that some code may use, also within functions and comprehensions inside it."""
-    inner = (_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType))
-    return set(code.co_names).union(*inner)
-
-
-def _is_plain(thing: Any) -> bool:
-    """Does its text tell all of a value?"""
-    if isinstance(thing, dict):
-        return all(map(_is_plain, (*thing.keys(), *thing.values())))
-    if isinstance(thing, list | tuple):
-        return all(map(_is_plain, thing))
-    return thing is None or isinstance(thing, bool | int | float | str | bytes | np.number)
