@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -386,8 +385,8 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     """Fetch the network that `make(dataset, seed)` trains: from the cache folder, or by training and keeping it.
 
     The file's name holds a hash of all that makes the network: the code of the course and of the file in which
-    `make` stands, the data, the seed and the versions of Keras and TensorFlow. A file that cannot be read, or that
-    holds another network, is replaced. Where nothing can be kept the course goes on.
+    `make` stands, the data, the seed and the versions of Keras and TensorFlow. A file that cannot be read is
+    replaced. Where nothing can be kept the course goes on.
 
     Args:
         make: a function that trains a network, such as `train_course_network`, or one in a file of your own; not
@@ -409,7 +408,7 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     seed = check_seed(seed)
     key, name = _key(make, dataset, seed), make.__name__
     path = cache_folder() / f"{name}-{key}.keras"
-    network = read_network(path, path.stem)
+    network = read_network(path)
     if network is None:
         print(f"Making {name.removeprefix('train_')} for the first time. It is kept for the other notebooks.")
         network = make(dataset, seed)
@@ -418,8 +417,6 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
         try:
             with replacing(path) as new:
                 network.save(new)
-                with zipfile.ZipFile(new, "a") as archive:
-                    archive.comment = path.stem.encode()  # by which it can be told from others
         except Exception as error:  # no space, no permission, or a layer that cannot be stored
             reason = " ".join(str(error).split())
             print(f"The network could not be kept in {path.parent} ({reason:.200}); the course goes on without.")
@@ -427,15 +424,11 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     return network
 
 
-def read_network(path: Path, comment: str = "") -> keras.Model | None:
-    """Return the network of a file with this comment; None when there is none, or one that cannot be used."""
+def read_network(path: Path) -> keras.Model | None:
+    """Return the network of a file; None when there is none, or one that cannot be used."""
     if not os.path.exists(path):  # unlike Path.exists, it never raises
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.comment != comment.encode():
-                print(f"The kept network {path.name} is another one than its name says; it is made anew.")
-                return None
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
         print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")

@@ -7,7 +7,6 @@ import hashlib
 import importlib.util
 import json
 import pathlib
-import shutil
 import tempfile
 from collections import UserList
 
@@ -367,20 +366,6 @@ def test_a_damaged_file_is_made_anew(cache, capsys, damage):
     assert "cannot be read" in capsys.readouterr().out
     cached_network(make_network, load_mnist(), 3)
     assert made == [3, 3]
-
-
-def test_a_file_of_another_network_is_not_taken_for_this_one(cache, capsys):
-    three, four = (cached_network(make_network, load_mnist(), seed) for seed in (3, 4))
-    one, other = cache.iterdir()
-    shutil.copy(one, other)
-    assert same_weights(three, cached_network(make_network, load_mnist(), 3))
-    assert same_weights(four, cached_network(make_network, load_mnist(), 4))
-    assert made in ([3, 4, 3], [3, 4, 4])
-    assert "is another one than its name says; it is made anew" in capsys.readouterr().out
-    capsys.readouterr()
-    cached_network(make_network, load_mnist(), 3)
-    cached_network(make_network, load_mnist(), 4)
-    assert capsys.readouterr().out == ""
 
 
 def test_a_bit_that_was_flipped_is_noticed(cache, capsys):
