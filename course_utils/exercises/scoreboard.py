@@ -18,7 +18,6 @@ from course_utils.notebook import (
     cache_folder,
     cached_network,
     chosen_seed,
-    locked,
     say_once,
     stored_result,
     write_json,
@@ -107,9 +106,9 @@ def forget() -> None:
 class Scoreboard:
     """The reader's ways to become immune, beside those of the course.
 
-    They are kept in a file in the cache folder, which is written anew as a whole after each entry, so that nothing
-    is lost when a kernel dies or two enter a row at once. A file that cannot be read is put aside, and never deleted.
-    Where nothing can be written the rows are kept until the kernel stops.
+    They are kept in a file in the cache folder, which is read again and written anew as a whole after each entry, so
+    that nothing is lost when a kernel dies or another one has entered a row. A file that cannot be read is put aside,
+    and never deleted. Where nothing can be written the rows are kept until the kernel stops.
 
     Explained in exercise 05.
     """
@@ -180,10 +179,9 @@ class Scoreboard:
     def _written(self, otherwise: str, without: str = "") -> "Scoreboard":
         """Add to the file what is not there yet, and read what others have written meanwhile; or say what happens."""
         try:
-            with locked(self.path.with_suffix(".lock")):
-                self.rows |= self._read() | self.unwritten
-                self.rows.pop(without, None)
-                write_json(self.path, self.rows)
+            self.rows |= self._read() | self.unwritten
+            self.rows.pop(without, None)
+            write_json(self.path, self.rows)
             self.unwritten = {}
         except OSError as error:
             print(otherwise.format(f"{self.path} ({in_words(error)})"))
