@@ -72,13 +72,9 @@ def expected_minutes() -> dict[str, float]:
     Explained in notebook 00.
     """
     kept = stored_result("notebook_times")
-    try:
-        notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
-        minutes = {name: seconds / 60 / kept["seconds_for_training"] for name, seconds in notebooks.items()}
-    except (AttributeError, KeyError, TypeError, ZeroDivisionError):
-        raise DamagedResultError(RESULTS / "notebook_times.json") from None
-    here = seconds_for_training()
-    return {name: here * there for name, there in minutes.items()}
+    notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
+    slower = seconds_for_training() / kept["seconds_for_training"]
+    return {name: slower * seconds / 60 for name, seconds in notebooks.items()}
 
 
 def seconds_for_training(steps: int = 100) -> float:
@@ -199,7 +195,6 @@ def stored_result(name: str) -> dict[str, Any]:
         The numbers by name, as the experiment wrote them.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no result of that name, or its file is damaged.
 
     Explained in notebook 05.
@@ -219,7 +214,6 @@ def values_by_seed(name: str, *keys: str | int) -> list[float]:
         The numbers, one a seed; seeds with which it was not measured are left out.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no such result, no such number in it, or its file is damaged.
 
     Explained in notebook 05.
@@ -251,20 +245,14 @@ def seed_range(values: Sequence[float], form: str = ".1%") -> str:
 
 def stored_runs(name: str) -> list[dict[str, Any]]:
     """Return the runs of a stored result, one a seed: each says when and with what it was run, and its "values"."""
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a stored result must be a text, such as 'worst_noise', got {in_short(name)}")
     names = sorted(path.stem for path in RESULTS.glob("*.json"))
     if name not in names:
         known = f"the names are {', '.join(names)}" if names else "none is here, 'git checkout results' fetches them"
-        raise ValueError(f"there is no stored result {name!r}: {known}; 'make results' measures what is missing")
+        raise ValueError(f"there is no stored result {in_short(name)}: {known}; 'make results' makes what is missing")
     runs = read_json(RESULTS / f"{name}.json").get("runs")
-    if not isinstance(runs, list) or not runs or not all(_is_run(run) for run in runs):
+    if not isinstance(runs, list) or not runs:
         raise DamagedResultError(RESULTS / f"{name}.json")
     return runs
-
-
-def _is_run(run: Any) -> bool:
-    return isinstance(run, dict) and isinstance(run.get("values"), dict)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -319,23 +307,19 @@ def pretrained_network(name: str) -> keras.Model:
         The network, trained on MNIST.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no network of that name, or its file is missing, damaged or not the one that was made.
 
     Explained in notebook 05.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be that of a pretrained network, such as 'worst_noise', got {in_short(name)}")
     hashes = read_json(HASHES)
-    if name not in hashes:
-        raise ValueError(f"there is no pretrained network {name!r}: the names are {', '.join(hashes)}")
+    if name not in list(hashes):
+        raise ValueError(f"there is no pretrained network {in_short(name)}: the names are {', '.join(hashes)}")
     path = PRETRAINED / f"{name}.keras"
     again = "Fetch it again with 'git checkout results/networks', or make it with 'make results'."
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise ValueError(f"{path.name} {state} in results/networks. {again}") from None
+    except OSError:
+        raise ValueError(f"{path.name} is missing in results/networks, or cannot be read. {again}") from None
     if found != hashes[name]:
         raise ValueError(f"{path.name} is damaged or was changed: hash {found}, expected {hashes[name]}. {again}")
     try:

@@ -228,17 +228,16 @@ def test_a_key_that_is_missing_is_named_with_the_result(folder, keys):
 
 
 @pytest.mark.parametrize("name", [None, 3, ["one"], b"one"], ids=case)
-def test_a_name_is_a_text(folder, name):
+def test_what_is_no_name_of_a_result_is_shown(folder, name):
     for function in (stored_result, values_by_seed):
-        with pytest.raises(TypeError, match="the name of a stored result must be a text") as error:
+        with pytest.raises(ValueError, match="there is no stored result") as error:
             function(name)
-        assert str(error.value).endswith(f"got {name!r}")
+        assert repr(name) in str(error.value)
 
 
 DAMAGED = {
     "empty": "", "half": '{"runs": [{"a', "a list": "[]", "a number": "3", "nothing in it": "{}", "not UTF-8": "ÿ",
-    "runs by name": '{"runs": {"a": 1}}', "no run": '{"runs": []}', "runs of numbers": '{"runs": [3]}',
-    "no values": '{"runs": [{"seed": 0}]}', "values in a list": '{"runs": [{"values": [1]}]}', "deep": "[" * 9_999,
+    "runs by name": '{"runs": {"a": 1}}', "no run": '{"runs": []}', "deep": "[" * 9_999,
 }  # fmt: skip
 
 
@@ -297,13 +296,6 @@ def test_the_expected_minutes_grow_with_the_slowness_of_the_machine(monkeypatch)
     assert list(fast) == [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
     assert all(slow[name] == pytest.approx(3 * fast[name]) for name in fast)
     assert all(minutes > 0 for minutes in fast.values())
-
-
-@pytest.mark.parametrize("times", [{}, {"seconds": 3}, {"seconds": {"00": 1}, "seconds_for_training": 0}], ids=case)
-def test_times_that_are_damaged_are_said(monkeypatch, times):
-    monkeypatch.setattr(notebook, "stored_result", lambda name: times)
-    with pytest.raises(ValueError, match=r"notebook_times.json is damaged or cannot be read: 'git checkout results'"):
-        expected_minutes()
 
 
 # Networks that are made once
@@ -555,7 +547,7 @@ def test_damaged_hashes_are_said(pretrained, content):
     ("damage", "words"),
     [
         pytest.param(pathlib.Path.unlink, "is missing in results/networks", id="missing"),
-        pytest.param(lambda path: (path.unlink(), path.mkdir()), "cannot be read in results/networks", id="a folder"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), ".*or cannot be read", id="a folder"),
         pytest.param(
             lambda path: path.write_bytes(path.read_bytes() + b"x"),
             r"is damaged or was changed: hash [0-9a-f]{64}, expected [0-9a-f]{64}",
@@ -580,17 +572,7 @@ def test_a_pretrained_network_that_this_keras_does_not_know_is_said(pretrained, 
         pretrained_network("one")
 
 
-@pytest.mark.parametrize(
-    ("name", "error", "words"),
-    [
-        (None, TypeError, "name must be that of a pretrained network"),
-        (3, TypeError, "name must be that of a pretrained network"),
-        (["one"], TypeError, "name must be that of a pretrained network"),
-        ("two", ValueError, "the names are one"),
-        ("../one", ValueError, "the names are one"),
-    ],
-    ids=case,
-)
-def test_a_pretrained_network_that_is_not_there_is_named(pretrained, name, error, words):
-    with pytest.raises(error, match=words):
+@pytest.mark.parametrize("name", [None, 3, ["one"], "two", "../one"], ids=case)
+def test_a_pretrained_network_that_is_not_there_is_named(pretrained, name):
+    with pytest.raises(ValueError, match=r"there is no pretrained network .*: the names are one"):
         pretrained_network(name)
