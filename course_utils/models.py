@@ -143,9 +143,7 @@ def prepend_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.M
     """
     check_built(network)
     if (shape := input_shape(network)) is None:
-        raise ValueError(
-            "network must say what images it takes: put it into keras.Sequential([keras.Input(…), network])"
-        )
+        raise ValueError("network must say what it takes: put it into keras.Sequential([keras.Input(…), network])")
     noise_limit = check_noise_limit(noise_limit)
     if noise_limit >= 0.5:
         raise ValueError(f"noise_limit must be below 0.5, or paper and ink can look alike, got {noise_limit}")
@@ -306,9 +304,8 @@ def train_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> keras.
     keras.utils.set_random_seed(check_seed(seed))
     network = cifar_network(images.shape[1:], len(dataset.class_names))
     steps = epochs * math.ceil(len(images) / 128)
-    rate = keras.optimizers.schedules.CosineDecay(
-        4e-4, steps - steps // 5, warmup_target=4e-3, warmup_steps=steps // 5
-    )
+    rising = steps // 5
+    rate = keras.optimizers.schedules.CosineDecay(4e-4, steps - rising, warmup_target=4e-3, warmup_steps=rising)
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

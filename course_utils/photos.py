@@ -144,10 +144,8 @@ def _check_batches() -> None:
 
 
 def _real_cifar10(arrays: Sequence[np.ndarray], place: str) -> Dataset:
-    """Take a twentieth of the images to learn from for choosing; Keras may be set to channels first."""
-    images, labels, test_images, test_labels = (
-        np.moveaxis(array, 1, -1) if array.shape[1:] == (3, 32, 32) else array for array in arrays
-    )
+    """Take a twentieth of the images to learn from for choosing."""
+    images, labels, test_images, test_labels = arrays
     train, validation = in_splits(as_pixels(images), labels, len(images) * 19 // 20)
     test, source = Split(as_pixels(test_images), test_labels), f"CIFAR-10, {place}"
     fingerprint = hash_of(images, labels, test_images, test_labels)
@@ -303,9 +301,7 @@ def _from_folder(folder: str | Path, side: int, source: str) -> Dataset:
         print(f"Left out, since they are not pictures that Pillow can read: {_listed(others)}.")
     paths, pixels = _readable([path for path in files if path.suffix.lower() in known], side)
     if len(paths) < 2:
-        raise ValueError(
-            f"folder must hold at least two pictures, one to search on and one to test, but {folder} has {len(paths)}"
-        )
+        raise ValueError(f"folder must hold at least two pictures, to search and to test; {folder} has {len(paths)}")
     return _photographs(pixels, _labels(paths), source.format(len(paths)))
 
 
