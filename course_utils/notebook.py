@@ -1,5 +1,6 @@
 """What a notebook needs: how it starts, what it claims, networks kept and fetched, stored results read."""
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -384,7 +385,7 @@ def read_network(path: Path) -> keras.Model | None:
 
 
 def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
-    """Hash all that makes a network; of the code the whole of each file, so that nothing can be overlooked."""
+    """Hash all that makes a network; of the code all that stands in a file, so that nothing can be overlooked."""
     if not inspect.isfunction(make) or not make.__qualname__.isidentifier() or make.__module__ == "__main__":
         raise TypeError(
             "make must be a function of the course, or def make(dataset, seed) at the top of a file of your own, "
@@ -393,6 +394,16 @@ def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
     if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
         raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
     files = {*Path(__file__).parent.glob("*.py"), Path(inspect.getfile(make))}
-    code = [path.read_bytes() for path in sorted(files)]
+    code = [_code_of(path.read_text(encoding="utf-8")) for path in sorted(files)]
     settings = make.__qualname__, dataset.fingerprint, seed, keras.__version__, tf.__version__
     return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code_of(text: str) -> str:
+    """Return what a file holds without its comments and docstrings, which make no other network."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

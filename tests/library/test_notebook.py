@@ -404,6 +404,12 @@ def test_a_network_is_made_anew_when_the_code_behind_it_changes(
     assert capsys.readouterr().out.count("Making make for the first time") == 2, "the first one was still there"
 
 
+def test_comments_and_docstrings_make_no_other_network(cache, in_a_file, capsys):
+    for old, new in (("def", "def"), ("def", "# as ever\ndef"), ("seed):", 'seed):\n    """Make it."""')):
+        cached_network(in_a_file(MAKE.replace(old, new))["make"], load_mnist(), 3)
+    assert capsys.readouterr().out.count("Making make for the first time") == 1
+
+
 def within(units):
     def make(dataset, seed):
         return keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
