@@ -4,6 +4,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import importlib
 import inspect
 import json
 import math
@@ -19,9 +20,12 @@ from course_utils.data import Dataset, load_mnist, using_fallback_data
 from course_utils.models import convolutional_network
 
 import keras
+import matplotlib
 import numpy as np
 import pooch
 import tensorflow as tf
+from IPython import get_ipython
+from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent.parent / "results"
 PRETRAINED = RESULTS / "networks"
@@ -32,7 +36,7 @@ say_once = functools.cache(print)  # the same sentence, once in a session
 
 
 def start_notebook() -> int:
-    """Set every seed and say what this notebook runs on: seed, versions, device and data.
+    """Set every seed and say what this notebook runs on: seed, versions, device and data. Figures get alt texts.
 
     Returns:
         The seed: 0, or the whole number in the environment variable COURSE_SEED.
@@ -44,10 +48,40 @@ def start_notebook() -> int:
     """
     seed = chosen_seed()
     keras.utils.set_random_seed(seed)
+    _give_alt_texts()
     device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
     print(f"Seed {seed} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
     print(f"Data: {load_mnist().source}")
     return seed
+
+
+def _give_alt_texts() -> None:
+    """Let each figure that the notebook shows carry its description, for those who cannot see it."""
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is None or "inline" not in str(matplotlib.get_backend(auto_select=False)):
+        return
+    importlib.import_module("matplotlib_inline.backend_inline")  # enters how figures are drawn
+    formatter = shell.display_formatter.formatters["image/png"]
+    draw = formatter.lookup_by_type(Figure)
+    if not hasattr(draw, "with_alt_text"):
+
+        def described(figure: Figure) -> Any:
+            picture = draw(figure)  # None for an empty figure
+            return picture and (picture, {"alt": alt_text(figure)})
+
+        described.with_alt_text = True  # type: ignore[attr-defined]
+        formatter.for_type(Figure, described)
+
+
+def alt_text(figure: Figure) -> str:
+    """Return what is written in a figure, in one line: caption, titles, axes and legends."""
+    parts = [text.get_text() for text in figure.texts]
+    for axis in figure.axes:
+        titles = (axis.get_title(where) for where in ("left", "center", "right"))
+        legend = axis.get_legend()
+        lines = [text.get_text() for text in legend.get_texts()] if legend else []
+        parts += [*titles, " against ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel()))), ", ".join(lines)]
+    return "; ".join(dict.fromkeys(" ".join(part.split()) for part in parts if part.strip())) or "A figure"
 
 
 def chosen_seed() -> int:

@@ -24,12 +24,17 @@ from course_utils import (
     stored_result,
     values_by_seed,
 )
+from course_utils.notebook import alt_text
 
 import keras
+import matplotlib.pyplot as plt
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import ROOT, case, same_weights
+from matplotlib.figure import Figure
 
 # Claims
 
@@ -582,3 +587,32 @@ def test_a_pretrained_network_that_this_keras_does_not_know_is_said(pretrained, 
 def test_a_pretrained_network_that_is_not_there_is_named(pretrained, name):
     with pytest.raises(ValueError, match=r"there is no pretrained network .*: the names are one"):
         pretrained_network(name)
+
+
+# Alt texts
+
+
+def test_a_figure_is_described_by_what_is_written_in_it():
+    figure, (left, right) = plt.subplots(1, 2)
+    left.plot([1, 2], label="a line")
+    left.set(xlabel="step", ylabel="score")
+    left.set_title("It\nrises", loc="left")
+    left.legend()
+    right.set_title("And then?")
+    figure.suptitle("Two pictures")
+    plt.close(figure)
+    assert alt_text(figure) == "Two pictures; It rises; score against step; a line; And then?"
+    assert alt_text(Figure()) == "A figure"
+
+
+def test_figures_in_a_notebook_carry_their_description(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # that of the tests
+    cells = (
+        "import course_utils\ncourse_utils.start_notebook()\ncourse_utils.start_notebook()",
+        "import matplotlib.pyplot as plt\nplt.figure()\nplt.subplots()[1].set_title('It rises')\nplt.show()",
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=300).execute()
+    empty, output = notebook.cells[1].outputs
+    assert "image/png" not in empty.data
+    assert output.metadata["image/png"]["alt"] == "It rises"
