@@ -77,9 +77,7 @@ def check_noise_limit(noise_limit: Any) -> float:
         hint = ": 3 grey levels of 255 are written 3 / 255" if noise_limit > 1 else ""
         raise ValueError(f"noise_limit must be above 0 and at most 1, got {in_short(noise_limit)}{hint}") from None
     if checked < SMALLEST_LIMIT:
-        raise ValueError(
-            f"noise_limit is {checked:g}: float32 would round such noise away; take {SMALLEST_LIMIT:g} or more"
-        )
+        raise ValueError(f"noise_limit is {checked:g}: float32 rounds it away; take {SMALLEST_LIMIT:g} or more")
     return checked
 
 
@@ -108,11 +106,10 @@ def check_images(images: Any, network: Any = None) -> np.ndarray:
         check_built(network)
     images = _float32_array(images, "images")
     _check_shape_of_images(images.shape, network)
-    if not (images.min() >= 0 and images.max() <= 1):  # written so that NaN fails too
-        hair = ": np.clip(images, 0, 1) brings them back" if images.min() > -0.01 and images.max() < 1.01 else ""
-        raise ValueError(
-            f"images must have pixels in [0, 1] and no NaN, got {images.min():.8g} to {images.max():.8g}{hair}"
-        )
+    lowest, highest = images.min(), images.max()
+    if not (lowest >= 0 and highest <= 1):  # written so that NaN fails too
+        hair = ": np.clip(images, 0, 1) brings them back" if lowest > -0.01 and highest < 1.01 else ""
+        raise ValueError(f"images must have pixels in [0, 1] and no NaN, got {lowest:.8g} to {highest:.8g}{hair}")
     return images
 
 
@@ -153,7 +150,7 @@ def _check_shape_of_images(shape: tuple[int, ...], network: Any) -> None:
         )
     if 0 in shape:
         raise ValueError(f"images is empty, shape {shape}: at least one image with at least one pixel is needed")
-    if expected is not None and not _fits(expected, shape[1:]):
+    if expected is not None and any(size not in (None, own) for size, own in zip(expected, shape[1:], strict=True)):
         raise ValueError(f"images have the shape {shape}, but the network takes {('N', *expected)}")
 
 
@@ -222,10 +219,9 @@ def check_dataset(dataset: Any, classes: int | None = None) -> None:
     parts = [getattr(dataset, part, None) for part in ("train", "validation", "test")]
     if not all(hasattr(part, "images") and hasattr(part, "labels") for part in parts):
         raise TypeError(f"dataset must be a Dataset, such as load_mnist() returns, got {in_short(dataset)}")
-    if classes is not None and len(dataset.class_names) != classes:
-        raise ValueError(
-            f"the network has {classes} classes, but dataset.class_names names {len(dataset.class_names)}"
-        )
+    names = dataset.class_names
+    if classes is not None and len(names) != classes:
+        raise ValueError(f"the network has {classes} classes, but dataset.class_names names {len(names)}")
 
 
 # Networks
@@ -305,9 +301,7 @@ def _answers(network: keras.Model, images: np.ndarray) -> np.ndarray:
     try:
         outputs = network(images, training=False)
     except Exception as error:  # whatever the reader's layers may do
-        raise ValueError(
-            f"the network cannot be called on images of the shape {images.shape}: {_what_happened(error)}"
-        ) from None
+        raise ValueError(f"the network cannot be called on images {images.shape}: {_what_happened(error)}") from None
     if isinstance(outputs, dict | list | tuple):
         raise ValueError(
             f"the network must return one array of logits, but it returns {len(outputs)} in a "
@@ -427,11 +421,6 @@ def in_short(value: Any) -> str:
     kind = type(value).__name__
     article = "an" if kind[0] in "aeiou" or kind == "ndarray" else "a"
     return text if 0 < len(text) <= 60 and "\n" not in text else f"{article} {kind}"
-
-
-def _fits(expected: tuple[int | None, ...], shape: tuple[int, ...]) -> bool:
-    """Does an image shape fit the network's, in which None stands for any size?"""
-    return len(expected) == len(shape) and all(w in (None, s) for w, s in zip(expected, shape, strict=True))
 
 
 # What readers write down

@@ -230,9 +230,7 @@ def reattack(
     check_dataset(dataset, classes=check_network(network, test))
     labels = check_labels(dataset.test.labels, test, len(dataset.class_names), name="dataset.test.labels")
     if len(np.unique(labels[: STRENGTHS["quick"].test_images])) < 2:
-        raise ValueError(
-            "dataset.test must hold images of at least two classes: noise towards the only one has no success"
-        )
+        raise ValueError("dataset.test must hold images of two classes or more: with one, no noise can succeed")
     if other_network is not None:
         check_network(other_network, check_images(test, other_network))
     noise_limit = check_noise_limit(noise_limit)
@@ -308,16 +306,11 @@ class _Attacks:
 
     def report(self, other_network: keras.Model | None) -> AttackReport:
         """Try everything."""
-        found, unfooled, checks = (
-            self.search_universal(other_network),
-            self.attack_single_images(),
-            self.of_themselves(),
-        )
+        found = self.search_universal(other_network)
+        unfooled, checks = self.attack_single_images(), self.of_themselves()
         if checks["explained_by_gradients"] < EXPLAINED or checks["way_with_slope"] < ON_THE_WAY:
-            found |= {
-                "universal, from a copy": self.search_against_a_copy(),
-                "universal, by trial": self.search_by_trial(),
-            }
+            found["universal, from a copy"] = self.search_against_a_copy()
+            found["universal, by trial"] = self.search_by_trial()
         measured = [
             self.measured(way, noise, target)
             for way, (noises, targets) in found.items()
@@ -364,10 +357,9 @@ class _Attacks:
             "labels": self.train_labels,
         }
         settings = usual | settings
+        network = self.network if against is None else against
         try:
-            return find_universal_noise(
-                self.network if against is None else against, target_classes=targets, **settings
-            )
+            return find_universal_noise(network, target_classes=targets, **settings)
         except NoGradientError:  # it stays where it started; attacks that need no gradient have the last word
             return settings["start"]  # type: ignore[no-any-return]
 
@@ -411,10 +403,8 @@ class _Attacks:
         for how in self.strength.rounds:
             strongest, classes = self.strongest(best, how.noises)
             classes = [AWAY] * len(classes) if how.away else classes
-            further = [
-                self.search_on_from(noise, target, how) for noise, target in zip(strongest, classes, strict=True)
-            ]
-            best = np.concatenate(further), classes
+            pairs = zip(strongest, classes, strict=True)
+            best = np.concatenate([self.search_on_from(noise, target, how) for noise, target in pairs]), classes
         return best
 
     def strongest(self, found: Found, count: int) -> Found:

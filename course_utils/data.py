@@ -1,6 +1,5 @@
 """Data sets: MNIST and its fallback, found, checked by their hash, and never silently something else."""
 
-import contextlib
 import functools
 import hashlib
 import io
@@ -9,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from course_utils._checks import as_array
 
 import numpy as np
 import pooch
@@ -43,12 +44,10 @@ class Split:
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        images = _as_array(self.images, "images")
-        labels = _whole_numbers(_as_array(self.labels, "labels"), len(images))
+        images = _numbers(self.images, "images")
+        labels = _whole_numbers(_numbers(self.labels, "labels"), len(images))
         for name, values in (("images", images), ("labels", labels)):
-            if isinstance(values, np.ndarray):
-                values = values.view()  # whoever owns the array may go on writing to it
-                values.flags.writeable = False
+            values.flags.writeable = False
             object.__setattr__(self, name, values)
 
     def __len__(self) -> int:
@@ -58,30 +57,21 @@ class Split:
         return f"Split({len(self):,} images of the shape {self.images.shape[1:]}, with their labels)"
 
 
-def _as_array(values: Any, name: str) -> Any:
+def _numbers(values: Any, name: str) -> np.ndarray:
     """Return an array; of a tensor or a list, too."""
-    if np.ma.is_masked(values):
-        raise TypeError(f"{name} must be an array in which nothing is masked: leave those entries out")
-    values = values.numpy() if hasattr(values, "numpy") else values
-    if isinstance(values, list | tuple):
-        with contextlib.suppress(ValueError):  # parts of different lengths
-            values = np.array(values)
-    dtype = getattr(values, "dtype", None)
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf" or not values.shape:
-        found = dtype if isinstance(dtype, np.dtype) else type(values).__name__
-        raise TypeError(f"{name} must be an array of numbers, a tensor or a list, got {found}")
-    return values
+    values = as_array(values, name)
+    if values.dtype.kind not in "biuf" or not values.shape:
+        raise TypeError(f"{name} must be an array of numbers, got {values.dtype} of the shape {values.shape}")
+    return values.view()  # whoever owns the array may go on writing to it
 
 
 def _whole_numbers(labels: np.ndarray, count: int) -> np.ndarray:
     """Return labels as int64, shape (count,); Keras gives those of some data sets as a column, (count, 1)."""
     if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
-    if labels.dtype.kind == "u" and labels.size and labels.max() >= 2**63:
-        raise ValueError(f"labels must be below 2⁶³, got {labels.max()}")
     if labels.shape not in ((count,), (count, 1)):
         raise ValueError(f"labels must be one for each of the {count:,} images, got the shape {labels.shape}")
-    return np.asarray(labels).reshape(count).astype(np.int64, copy=False)
+    return labels.reshape(count).astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -174,7 +164,7 @@ def keras_home() -> Path:
 def in_data_folder(name: str) -> Path | None:
     """Return where something lies in the folder that COURSE_DATA_DIR names; None when it does not, or names none."""
     folder = data_folder()
-    return folder / name if folder and lies_at(folder / name) else None
+    return folder / name if folder and os.path.exists(folder / name) else None
 
 
 class DamagedFileError(ValueError):
@@ -195,17 +185,6 @@ def announce_fallback(missing: str, fallback: str, name: str) -> None:
     print(f"{missing}. {fallback} are the fallback: everything works, but the numbers in the text are about {name}.")
 
 
-def lies_at(path: Path) -> bool:
-    """Is there anything? ValueError when a folder on the way may not be entered, since then nobody knows."""
-    try:
-        os.stat(path)
-    except PermissionError:
-        raise ValueError(f"{path} cannot be looked for: a folder above it may not be entered") from None
-    except (OSError, ValueError):  # a name that no file can have is a ValueError
-        return False
-    return True
-
-
 def read_file(path: Path) -> bytes:
     """Read a whole file; ValueError when that is not possible."""
     try:
@@ -216,7 +195,7 @@ def read_file(path: Path) -> bytes:
 
 def _find(name: str, url: str, file_hash: str, folder: Path | None, cache: Path) -> tuple[Path | None, str]:
     """Return the path of a data file and the place in words, or None and the reason why there is none."""
-    if folder and lies_at(folder / name):
+    if folder and os.path.exists(folder / name):
         return folder / name, "the folder in COURSE_DATA_DIR"
     if folder:
         print(f"COURSE_DATA_DIR is set, but there is no file {folder / name}. Looking elsewhere.")

@@ -209,9 +209,7 @@ def _listed(target_classes: Sequence[int] | None, classes: int) -> Sequence[int]
         return range(classes)
     targets = as_array(target_classes, "target_classes")
     if targets.ndim != 1 or targets.size == 0:
-        raise ValueError(
-            f"target_classes must be a list of at least one class, or None for all, got {in_short(target_classes)}"
-        )
+        raise ValueError(f"target_classes must be a list of classes, or None for all, got {in_short(target_classes)}")
     return list(targets)
 
 

@@ -1,6 +1,7 @@
 """The networks of the course, untrained and plainly trained; how they are made immune stands in `immunity`."""
 
 import copy
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -142,16 +143,12 @@ def prepend_contrast(network: keras.Model, noise_limit: float = 0.35) -> keras.M
     """
     check_built(network)
     if (shape := input_shape(network)) is None:
-        raise ValueError(
-            "network must say what images it takes: put it into keras.Sequential([keras.Input(…), network])"
-        )
+        raise ValueError("network must say what it takes: put it into keras.Sequential([keras.Input(…), network])")
     noise_limit = check_noise_limit(noise_limit)
     if noise_limit >= 0.5:
         raise ValueError(f"noise_limit must be below 0.5, or paper and ink can look alike, got {noise_limit}")
     stretch = 1 / (1 - 2 * noise_limit)
-    if network.name in ("stretch", "cut"):
-        raise ValueError(f"network must not be called {network.name!r}: a layer before it has that name")
-    contrast = [layers.Rescaling(stretch, -noise_limit * stretch, name="stretch"), layers.ReLU(1, name="cut")]
+    contrast = [layers.Rescaling(stretch, -noise_limit * stretch), layers.ReLU(1)]
     return keras.Sequential([keras.Input(shape), *contrast, network], name="prepend_contrast")
 
 
@@ -170,7 +167,7 @@ def copy_network(network: keras.Model, images: np.ndarray | None = None) -> kera
         images = np.random.default_rng(0).uniform(size=(8, *shape)).astype(np.float32)
     images = images[:64]
     classes = {type(layer).__name__: type(layer) for layer in all_layers(network)}
-    for make in (_rebuilt, _rebuilt_with_lambdas, copy.deepcopy):
+    for make in (_rebuilt, functools.partial(_rebuilt, clone_function=_other_layer, recursive=True), copy.deepcopy):
         try:
             with keras.saving.custom_object_scope(classes):
                 other = make(network)
@@ -196,13 +193,9 @@ def _rebuilt(network: keras.Model, **how: Any) -> keras.Model:
     return other
 
 
-def _rebuilt_with_lambdas(network: keras.Model) -> keras.Model:
+def _other_layer(layer: keras.Layer) -> keras.Layer:
     """Share Lambda layers: they have no weights, and Keras would rightly refuse to read code from a file."""
-
-    def make(layer: keras.Layer) -> keras.Layer:
-        return layer if isinstance(layer, layers.Lambda) else layer.__class__.from_config(layer.get_config())
-
-    return _rebuilt(network, clone_function=make, recursive=True)
+    return layer if isinstance(layer, layers.Lambda) else layer.__class__.from_config(layer.get_config())
 
 
 def all_layers(network: keras.Layer) -> Iterator[keras.Layer]:
@@ -284,18 +277,13 @@ def cifar_network(image_shape: tuple[int, int, int] = (32, 32, 3), classes: int 
         layers.RandomBrightness(0.1, value_range=(0, 1)),
         layers.RandomContrast(0.2, value_range=(0, 1)),
     ]
-    network = keras.Sequential(
-        [keras.Input(image_shape), InTrainingOnly(varied, name="varied")], name="cifar_network"
-    )
-    for filters, pools in ((32, True), (64, True), (128, True), (144, False)):
-        network.add(layers.Conv2D(filters, 3, padding="same", use_bias=False))
-        network.add(layers.BatchNormalization(momentum=0.9))
-        network.add(layers.ReLU())
-        if pools:
-            network.add(layers.MaxPooling2D(2))
-    network.add(layers.GlobalAveragePooling2D())
-    network.add(layers.Dense(classes, name="logits"))
-    return network
+    stack = [keras.Input(image_shape), InTrainingOnly(varied, name="varied")]
+    for filters in (32, 64, 128):
+        stack += _normalised(layers.Conv2D(filters, 3, padding="same", use_bias=False))
+        stack.append(layers.MaxPooling2D(2))
+    stack += _normalised(layers.Conv2D(144, 3, padding="same", use_bias=False))
+    stack += [layers.GlobalAveragePooling2D(), layers.Dense(classes, name="logits")]
+    return keras.Sequential(stack, name="cifar_network")
 
 
 def train_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> keras.Model:
@@ -316,9 +304,8 @@ def train_cifar_network(dataset: Dataset, seed: int, epochs: int = 16) -> keras.
     keras.utils.set_random_seed(check_seed(seed))
     network = cifar_network(images.shape[1:], len(dataset.class_names))
     steps = epochs * math.ceil(len(images) / 128)
-    rate = keras.optimizers.schedules.CosineDecay(
-        4e-4, steps - steps // 5, warmup_target=4e-3, warmup_steps=steps // 5
-    )
+    rising = steps // 5
+    rate = keras.optimizers.schedules.CosineDecay(4e-4, steps - rising, warmup_target=4e-3, warmup_steps=rising)
     network.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

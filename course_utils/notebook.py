@@ -1,21 +1,16 @@
 """What a notebook needs: how it starts, what it claims, networks kept and fetched, stored results read."""
 
-import __future__
-
 import ast
 import contextlib
 import functools
 import hashlib
+import importlib
 import inspect
 import json
 import math
 import os
-import sys
 import tempfile
-import textwrap
 import time
-import types
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,9 +20,12 @@ from course_utils.data import Dataset, load_mnist, using_fallback_data
 from course_utils.models import convolutional_network
 
 import keras
+import matplotlib
 import numpy as np
 import pooch
 import tensorflow as tf
+from IPython import get_ipython
+from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent.parent / "results"
 PRETRAINED = RESULTS / "networks"
@@ -38,7 +36,7 @@ say_once = functools.cache(print)  # the same sentence, once in a session
 
 
 def start_notebook() -> int:
-    """Set every seed and say what this notebook runs on: seed, versions, device and data.
+    """Set every seed and say what this notebook runs on: seed, versions, device and data. Figures get alt texts.
 
     Returns:
         The seed: 0, or the whole number in the environment variable COURSE_SEED.
@@ -50,10 +48,40 @@ def start_notebook() -> int:
     """
     seed = chosen_seed()
     keras.utils.set_random_seed(seed)
+    _give_alt_texts()
     device = "GPU" if tf.config.list_physical_devices("GPU") else f"CPU with {os.cpu_count()} cores"
     print(f"Seed {seed} · TensorFlow {tf.__version__} · Keras {keras.__version__} · {device}")
     print(f"Data: {load_mnist().source}")
     return seed
+
+
+def _give_alt_texts() -> None:
+    """Let each figure that the notebook shows carry its description, for those who cannot see it."""
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is None or "inline" not in str(matplotlib.get_backend(auto_select=False)):
+        return
+    importlib.import_module("matplotlib_inline.backend_inline")  # enters how figures are drawn
+    formatter = shell.display_formatter.formatters["image/png"]
+    draw = formatter.lookup_by_type(Figure)
+    if not hasattr(draw, "with_alt_text"):
+
+        def described(figure: Figure) -> Any:
+            picture = draw(figure)  # None for an empty figure
+            return picture and (picture, {"alt": alt_text(figure)})
+
+        described.with_alt_text = True  # type: ignore[attr-defined]
+        formatter.for_type(Figure, described)
+
+
+def alt_text(figure: Figure) -> str:
+    """Return what is written in a figure, in one line: caption, titles, axes and legends."""
+    parts = [text.get_text() for text in figure.texts]
+    for axis in figure.axes:
+        titles = (axis.get_title(where) for where in ("left", "center", "right"))
+        legend = axis.get_legend()
+        lines = [text.get_text() for text in legend.get_texts()] if legend else []
+        parts += [*titles, " against ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel()))), ", ".join(lines)]
+    return "; ".join(dict.fromkeys(" ".join(part.split()) for part in parts if part.strip())) or "A figure"
 
 
 def chosen_seed() -> int:
@@ -79,13 +107,9 @@ def expected_minutes() -> dict[str, float]:
     Explained in notebook 00.
     """
     kept = stored_result("notebook_times")
-    try:
-        notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
-        minutes = {name: seconds / 60 / kept["seconds_for_training"] for name, seconds in notebooks.items()}
-    except (AttributeError, KeyError, TypeError, ZeroDivisionError):
-        raise DamagedResultError(RESULTS / "notebook_times.json") from None
-    here = seconds_for_training()
-    return {name: here * there for name, there in minutes.items()}
+    notebooks = {name: seconds for name, seconds in kept["seconds"].items() if not name.startswith(SOLUTION)}
+    slower = seconds_for_training() / kept["seconds_for_training"]
+    return {name: slower * seconds / 60 for name, seconds in notebooks.items()}
 
 
 def seconds_for_training(steps: int = 100) -> float:
@@ -147,26 +171,15 @@ def claim(
 
     Raises:
         AssertionError: on real data, when the value is outside, or NaN.
-        TypeError: the text is none, or the value or a limit is not one number.
-        ValueError: neither limit is given, they leave no room, or the form does not fit.
+        TypeError: the value or a limit is not one number.
+        ValueError: neither limit is given, or the form does not fit.
 
     Explained in notebook 00.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise TypeError(f"text must be a sentence, got {in_short(text)}")
     value, low, high = _number(value, "value"), _number(low, "low"), _number(high, "high")
     if low == -math.inf and high == math.inf:
         raise ValueError("claim needs low or high: without them it could not fail")
-    if not low <= high:  # written so that NaN fails too
-        raise ValueError(f"low must be at most high, got {in_short(low)} and {in_short(high)}")
-    if not (stand_in is None or isinstance(stand_in, bool | np.bool_)):
-        raise TypeError(f"stand_in must be True, False or None, got {in_short(stand_in)}")
-    try:
-        shown, accepted = format(value, form), range_in_words(low, high, form)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(
-            f"form must fit numbers such as {in_short(value)}, like '.1%', got {in_short(form)}"
-        ) from None
+    shown, accepted = format(value, form), range_in_words(low, high, form)
     beside = f"\n  you expected {predicted}" if predicted else ""
     if using_fallback_data() if stand_in is None else stand_in:
         real = "MNIST" if stand_in is None else "the real data"
@@ -217,7 +230,6 @@ def stored_result(name: str) -> dict[str, Any]:
         The numbers by name, as the experiment wrote them.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no result of that name, or its file is damaged.
 
     Explained in notebook 05.
@@ -237,7 +249,6 @@ def values_by_seed(name: str, *keys: str | int) -> list[float]:
         The numbers, one a seed; seeds with which it was not measured are left out.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no such result, no such number in it, or its file is damaged.
 
     Explained in notebook 05.
@@ -269,20 +280,14 @@ def seed_range(values: Sequence[float], form: str = ".1%") -> str:
 
 def stored_runs(name: str) -> list[dict[str, Any]]:
     """Return the runs of a stored result, one a seed: each says when and with what it was run, and its "values"."""
-    if not isinstance(name, str):
-        raise TypeError(f"the name of a stored result must be a text, such as 'worst_noise', got {in_short(name)}")
     names = sorted(path.stem for path in RESULTS.glob("*.json"))
     if name not in names:
         known = f"the names are {', '.join(names)}" if names else "none is here, 'git checkout results' fetches them"
-        raise ValueError(f"there is no stored result {name!r}: {known}; 'make results' measures what is missing")
+        raise ValueError(f"there is no stored result {in_short(name)}: {known}; 'make results' makes what is missing")
     runs = read_json(RESULTS / f"{name}.json").get("runs")
-    if not isinstance(runs, list) or not runs or not all(_is_run(run) for run in runs):
+    if not isinstance(runs, list) or not runs:
         raise DamagedResultError(RESULTS / f"{name}.json")
     return runs
-
-
-def _is_run(run: Any) -> bool:
-    return isinstance(run, dict) and isinstance(run.get("values"), dict)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -314,30 +319,6 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(Path(folder) / path.name, path)
 
 
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let one process after the other do something; the system frees the lock of one that is killed.
-
-    Where the disk knows no locks, as some in a network, it goes on without.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        with contextlib.suppress(OSError):
-            _lock(file.fileno())
-        yield
-
-
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
 def cache_folder() -> Path:
     """Return the folder for what a reader's machine keeps: COURSE_CACHE_DIR, or the usual one of the system."""
     try:
@@ -361,23 +342,19 @@ def pretrained_network(name: str) -> keras.Model:
         The network, trained on MNIST.
 
     Raises:
-        TypeError: the name is no text.
         ValueError: there is no network of that name, or its file is missing, damaged or not the one that was made.
 
     Explained in notebook 05.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name must be that of a pretrained network, such as 'worst_noise', got {in_short(name)}")
     hashes = read_json(HASHES)
-    if name not in hashes:
-        raise ValueError(f"there is no pretrained network {name!r}: the names are {', '.join(hashes)}")
+    if name not in list(hashes):
+        raise ValueError(f"there is no pretrained network {in_short(name)}: the names are {', '.join(hashes)}")
     path = PRETRAINED / f"{name}.keras"
     again = "Fetch it again with 'git checkout results/networks', or make it with 'make results'."
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        state = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise ValueError(f"{path.name} {state} in results/networks. {again}") from None
+    except OSError:
+        raise ValueError(f"{path.name} is missing in results/networks, or cannot be read. {again}") from None
     if found != hashes[name]:
         raise ValueError(f"{path.name} is damaged or was changed: hash {found}, expected {hashes[name]}. {again}")
     try:
@@ -390,14 +367,13 @@ def pretrained_network(name: str) -> keras.Model:
 def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset, seed: int) -> keras.Model:
     """Fetch the network that `make(dataset, seed)` trains: from the cache folder, or by training and keeping it.
 
-    The file's name holds a hash of all that makes the network: the code of `make` and of what it uses from the
-    course and from other cells of a notebook (comments and docstrings left out), the data, the seed and the versions
-    of Keras and TensorFlow. A file that cannot be read, or that holds another network, is replaced. Where nothing
-    can be kept the course goes on.
+    The file's name holds a hash of all that makes the network: the code of the course and of the file in which
+    `make` stands, the data, the seed and the versions of Keras and TensorFlow. A file that cannot be read is
+    replaced. Where nothing can be kept the course goes on.
 
     Args:
-        make: a function that trains a network, such as `train_course_network`; written with `def`, not within
-            another one.
+        make: a function that trains a network, such as `train_course_network`, or one in a file of your own; not
+            one that was written in a notebook.
         dataset: what to train on.
         seed: for `make`; all random numbers start from it again afterwards, so that what follows in a notebook
             is the same whether the network was made or fetched.
@@ -413,9 +389,9 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     """
     check_dataset(dataset)
     seed = check_seed(seed)
-    key, name = _key(make, dataset, seed), make.__code__.co_name
+    key, name = _key(make, dataset, seed), make.__name__
     path = cache_folder() / f"{name}-{key}.keras"
-    network = read_network(path, path.stem)
+    network = read_network(path)
     if network is None:
         print(f"Making {name.removeprefix('train_')} for the first time. It is kept for the other notebooks.")
         network = make(dataset, seed)
@@ -424,8 +400,6 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
         try:
             with replacing(path) as new:
                 network.save(new)
-                with zipfile.ZipFile(new, "a") as archive:
-                    archive.comment = path.stem.encode()  # by which it can be told from others
         except Exception as error:  # no space, no permission, or a layer that cannot be stored
             reason = " ".join(str(error).split())
             print(f"The network could not be kept in {path.parent} ({reason:.200}); the course goes on without.")
@@ -433,15 +407,11 @@ def cached_network(make: Callable[[Dataset, int], keras.Model], dataset: Dataset
     return network
 
 
-def read_network(path: Path, comment: str = "") -> keras.Model | None:
-    """Return the network of a file with this comment; None when there is none, or one that cannot be used."""
+def read_network(path: Path) -> keras.Model | None:
+    """Return the network of a file; None when there is none, or one that cannot be used."""
     if not os.path.exists(path):  # unlike Path.exists, it never raises
         return None
     try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.comment != comment.encode():
-                print(f"The kept network {path.name} is another one than its name says; it is made anew.")
-                return None
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # a damaged file can fail anywhere between zip, JSON and HDF5
         print(f"The kept network {path.name} cannot be read ({type(error).__name__}); it is made anew.")
@@ -449,91 +419,25 @@ def read_network(path: Path, comment: str = "") -> keras.Model | None:
 
 
 def _key(make: Callable[..., keras.Model], dataset: Dataset, seed: int) -> str:
-    """Hash all that makes a network."""
-    try:
-        if not inspect.isfunction(make) or make.__code__.co_name == "<lambda>" or make.__closure__:
-            raise TypeError
-        inspect.signature(make).bind(dataset, seed)
-        code = _code_of(make)
-    except (KeyError, OSError, SyntaxError, TypeError) as error:
-        if isinstance(error, UnknownPartError):
-            raise
+    """Hash all that makes a network; of the code all that stands in a file, so that nothing can be overlooked."""
+    if not inspect.isfunction(make) or not make.__qualname__.isidentifier() or make.__module__ == "__main__":
         raise TypeError(
-            "make must be a function written as def make(dataset, seed), not within another one, and its code must "
-            f"be readable, since the network is known by it; got {in_short(make)}"
-        ) from None
+            "make must be a function of the course, or def make(dataset, seed) at the top of a file of your own, "
+            f"since the network is known by the code in that file; got {in_short(make)}"
+        )
     if not isinstance(dataset.fingerprint, str) or not dataset.fingerprint:
         raise ValueError(f"dataset.fingerprint must tell it from other data, got {in_short(dataset.fingerprint)}")
-    versions = keras.__version__, tf.__version__
-    settings = make.__qualname__, make.__defaults__, make.__kwdefaults__, dataset.fingerprint, seed, versions
+    files = {*Path(__file__).parent.glob("*.py"), Path(inspect.getfile(make))}
+    code = [_code_of(path.read_text(encoding="utf-8")) for path in sorted(files)]
+    settings = make.__qualname__, dataset.fingerprint, seed, keras.__version__, tf.__version__
     return hashlib.sha256(repr((code, settings)).encode()).hexdigest()[:16]
 
 
-class UnknownPartError(TypeError):
-    """A function of a notebook uses something by which its network cannot be known."""
-
-    def __init__(self, name: str, thing: Any) -> None:
-        kind = "class" if isinstance(thing, type) else type(thing).__name__
-        super().__init__(
-            f"make uses {name!r}, a {kind} from another cell, by which the network cannot be known: make it within "
-            "the function, or let it be a function, a number, a text, or a list or dict of these"
-        )
-
-
-def _code_of(make: Callable[..., Any]) -> dict[tuple[str, ...], str]:
-    """Return the code of a function, and of what it uses from the course, its own module and a notebook's cells.
-
-    What only checks arguments is left out, since it changes no network.
-    """
-    found: dict[tuple[str, ...], str] = {}
-    left: list[tuple[str, str, Any]] = [(make.__module__, make.__name__, make)]
-    while left:
-        user, name, thing = left.pop()
-        thing = inspect.unwrap(thing) if callable(thing) else thing
-        module = getattr(thing, "__module__", None) or user
-        key = (module, name, getattr(thing, "__qualname__", ""))
-        is_code = inspect.isfunction(thing) or (isinstance(thing, type) and module != "__main__")
-        if key in found or module == "course_utils._checks" or inspect.ismodule(thing):
-            continue
-        if is_code and (module in ("__main__", make.__module__) or module.startswith("course_utils.")):
-            found[key] = _normalised(inspect.getsource(thing))
-            names = thing.__globals__ if inspect.isfunction(thing) else vars(sys.modules[module])
-            left += [(module, *used) for used in _used_by(found[key], names)]
-        elif isinstance(thing, np.ndarray):
-            found[key] = f"{thing.dtype} {thing.shape} {hashlib.sha256(thing.tobytes()).hexdigest()}"
-        elif _is_plain(thing):
-            found[key] = repr(thing)
-        elif user == "__main__" and (module == user or not (inspect.isroutine(thing) or isinstance(thing, type))):
-            raise UnknownPartError(name, thing)
-    return dict(sorted(found.items()))
-
-
-def _normalised(source: str) -> str:
-    """Return some code without comments and docstrings."""
-    tree = ast.parse(textwrap.dedent(source))
+@functools.cache
+def _code_of(text: str) -> str:
+    """Return what a file holds without its comments and docstrings, which make no other network."""
+    tree = ast.parse(text)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
-
-
-def _used_by(code: str, names: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return what some code uses of these names, but for annotations, and of the course as `course_utils.…`."""
-    used = _names_in(compile(code, "", "exec", __future__.annotations.compiler_flag))
-    course = vars(sys.modules["course_utils"]) if "course_utils" in used else {}
-    return [(name, of[name]) for of in (names, course) for name in used & set(of)]
-
-
-def _names_in(code: types.CodeType) -> set[str]:
-    """Return all global names that some code may use, also within functions and comprehensions inside it."""
-    inner = (_names_in(part) for part in code.co_consts if isinstance(part, types.CodeType))
-    return set(code.co_names).union(*inner)
-
-
-def _is_plain(thing: Any) -> bool:
-    """Does its text tell all of a value?"""
-    if isinstance(thing, dict):
-        return all(map(_is_plain, (*thing.keys(), *thing.values())))
-    if isinstance(thing, list | tuple):
-        return all(map(_is_plain, thing))
-    return thing is None or isinstance(thing, bool | int | float | str | bytes | np.number)

@@ -24,7 +24,6 @@ from course_utils.data import (
     in_data_folder,
     in_splits,
     keras_home,
-    lies_at,
     read_arrays,
     read_file,
 )
@@ -110,7 +109,7 @@ def load_cifar10() -> Dataset:
 def _load_cifar10(choice: str, folder: Path | None) -> Dataset:
     if fallback_is_asked_for(choice):
         return _fallback_for_cifar10("COURSE_DATA asks for it")
-    if folder and lies_at(path := folder / "cifar10.npz"):
+    if folder and os.path.exists(path := folder / "cifar10.npz"):
         arrays = read_arrays(path, CIFAR_HASH, CIFAR_SHAPES)
         return _real_cifar10(arrays, "a part of it, from the folder in COURSE_DATA_DIR")
     _check_batches()
@@ -138,17 +137,15 @@ def _check_batches() -> None:
     home = keras_home() if os.access(keras_home(), os.W_OK) else Path("/tmp/.keras")  # Keras's own rule
     folder = home / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py"
     for name in CIFAR_BATCHES if os.path.isdir(folder) else ():
-        there = lies_at(folder / name)
+        there = os.path.exists(folder / name)
         found = hashlib.md5(read_file(folder / name)).hexdigest() if there else "none, since there is no such file"
         if found != CIFAR_BATCHES[name]:
             raise DamagedFileError(folder / name, "MD5 of the file", found, CIFAR_BATCHES[name], to_move=f"{folder}")
 
 
 def _real_cifar10(arrays: Sequence[np.ndarray], place: str) -> Dataset:
-    """Take a twentieth of the images to learn from for choosing; Keras may be set to channels first."""
-    images, labels, test_images, test_labels = (
-        np.moveaxis(array, 1, -1) if array.shape[1:] == (3, 32, 32) else array for array in arrays
-    )
+    """Take a twentieth of the images to learn from for choosing."""
+    images, labels, test_images, test_labels = arrays
     train, validation = in_splits(as_pixels(images), labels, len(images) * 19 // 20)
     test, source = Split(as_pixels(test_images), test_labels), f"CIFAR-10, {place}"
     fingerprint = hash_of(images, labels, test_images, test_labels)
@@ -304,9 +301,7 @@ def _from_folder(folder: str | Path, side: int, source: str) -> Dataset:
         print(f"Left out, since they are not pictures that Pillow can read: {_listed(others)}.")
     paths, pixels = _readable([path for path in files if path.suffix.lower() in known], side)
     if len(paths) < 2:
-        raise ValueError(
-            f"folder must hold at least two pictures, one to search on and one to test, but {folder} has {len(paths)}"
-        )
+        raise ValueError(f"folder must hold at least two pictures, to search and to test; {folder} has {len(paths)}")
     return _photographs(pixels, _labels(paths), source.format(len(paths)))
 
 
@@ -353,7 +348,7 @@ def _listed(paths: list[Path]) -> str:
 def _labels(paths: list[Path]) -> np.ndarray:
     """Look up what each picture shows, in labels.json beside them; -1 where that is not known."""
     file, labels, entry = paths[0].parent / "labels.json", np.full(len(paths), -1), ""
-    content = read_file(file) if lies_at(file) else "{}"
+    content = read_file(file) if os.path.exists(file) else "{}"
     try:
         known = {**json.loads(content)}
         for place, name in enumerate(path.stem for path in paths):

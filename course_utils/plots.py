@@ -157,9 +157,7 @@ def _pictures(values: Any, name: str) -> np.ndarray:
     if values.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be numbers, got {values.dtype}")
     if values.ndim != 4 or values.shape[-1] not in (1, 3) or 0 in values.shape:
-        raise ValueError(
-            f"{name} must have the shape (N, H, W, 1) or (N, H, W, 3), at least one of them, got {values.shape}"
-        )
+        raise ValueError(f"{name} must have the shape (N, H, W, 1) or (N, H, W, 3), without a 0, got {values.shape}")
     if not np.abs(values).max() <= LARGEST:
         raise ValueError(f"{name} must not hold NaN or infinity, or numbers beyond {LARGEST:g}")
     return values
@@ -202,9 +200,7 @@ def _grid(
 ) -> tuple[Figure, np.ndarray]:
     """Lay out `count` bare axes in rows, with a title above each and a caption on top."""
     if count > AT_MOST:
-        raise ValueError(
-            f"there is room for at most {AT_MOST} pictures, got {count}: show some, such as the first 36, [:36]"
-        )
+        raise ValueError(f"there is room for {AT_MOST} pictures, got {count}: show some, such as the first 36, [:36]")
     titles = [""] * count if titles is None else _texts(titles, "titles")
     if len(titles) != count:
         raise ValueError(f"titles must be one for each of the {count} pictures, got {len(titles)}")

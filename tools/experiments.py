@@ -210,7 +210,7 @@ def train_on_half(plain: keras.Model, target: int, seed: int, rounds: int = 4) -
     return network
 
 
-@experiment(seeds=3)  # a quarter of an hour each
+@experiment()  # a quarter of an hour each
 def two_tiers(seed: int) -> dict[str, Any]:
     """The tutorial's second idea: eleven networks. Attacked quickly only, since each step runs all of them."""
     plain = cached_network(train_course_network, MNIST, seed)

@@ -156,11 +156,8 @@ class Question:
 
     def __init__(self, exercise: str, measure: Measure, earlier: Sequence["Question"] = ()) -> None:
         self.exercise, self.measure, self.earlier, self.number = exercise, measure, earlier, len(earlier) + 1
-        self.takes: dict[str, Take] = {
-            name: earlier[part - 1].takes[name] if isinstance(part, int) else part
-            for name, part in measure.parts.items()
-        }
-        self.given: dict[str, Any] = {}  # the parts of the last answer, as they were given
+        self.takes = {name: part for name, part in measure.parts.items() if not isinstance(part, int)}
+        self.given: dict[str, Any] = {}  # the parts of the last answer that was of the right kind
         self.prediction = ""
         self.hints_given = 0
         self.asked_for_the_solution = False
@@ -175,7 +172,7 @@ class Question:
 
         Args:
             answer: what the question asks for; None or ... when there is none yet. A part that an earlier question
-                asks for may be left out: it is taken from the last check of that question.
+                asks for is taken from the last check of that question.
 
         Returns:
             An `Outcome`; `reached` of this question keeps whether it was reached. Whatever the answer is, nothing is
@@ -212,46 +209,38 @@ class Question:
             NotAttempted: nothing is there of what this question asks for.
             ValueError, TypeError: a part is not what it must be, or an earlier question comes first.
         """
-        own = [name for name, part in self.measure.parts.items() if not isinstance(part, int)]
-        by_name = self._by_name(given, own)
-        found = {name: value for name, value in by_name.items() if not is_empty(value)}
-        if not set(own) & set(found):
+        found = {name: value for name, value in self._by_name(given).items() if not is_empty(value)}
+        if not found:
             raise NotAttempted
+        earlier = {}
         for name, part in self.measure.parts.items():
-            if isinstance(part, int) and name not in found:
-                before = self.earlier[part - 1].given
-                if name not in before:
-                    first = f"answer question {part} first, and run its check"
-                    raise ValueError(f"{first}: its `{name}` is used here")
-                found[name] = before[name]
-        self.given = found
+            if isinstance(part, int):
+                if name not in self.earlier[part - 1].given:
+                    raise ValueError(f"answer question {part} first, and run its check: its `{name}` is used here")
+                earlier[name] = self.earlier[part - 1].given[name]
         try:
-            return self._taken(found)
+            self.given = self._taken(found)
         except (TypeError, ValueError):
-            for order in itertools.permutations(found.values()):
-                if self._fits(dict(zip(found, order, strict=True))):
-                    raise ValueError(f"its parts are in another order: it must be ({', '.join(by_name)})") from None
+            orders = itertools.permutations(found.values())
+            if any(self._fits(dict(zip(found, order, strict=True))) for order in orders):
+                raise ValueError(f"its parts are in another order: it must be ({', '.join(found)})") from None
             raise
+        return Answer(**earlier, **self.given)
 
-    def _by_name(self, given: Any, own: Sequence[str]) -> dict[str, Any]:
+    def _by_name(self, given: Any) -> dict[str, Any]:
         """Tell which value is which part."""
         names = list(self.takes)
-        several = isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1)
-        values = list(given) if several else [given]
         if len(names) == 1:
-            return {names[0]: values[0] if isinstance(given, tuple) and len(values) == 1 else given}
-        if several and len(values) == len(names):
-            return dict(zip(names, values, strict=True))
-        if len(own) == 1:
-            return {own[0]: given}
+            return {names[0]: given[0] if isinstance(given, tuple) and len(given) == 1 else given}
         if is_empty(given):
             return {}
-        if len(values) == len(own):
-            return dict(zip(own, values, strict=True))
+        several = isinstance(given, tuple | list) or (isinstance(given, np.ndarray) and given.ndim == 1)
+        if several and len(given) == len(names):
+            return dict(zip(names, given, strict=True))
         raise ValueError(f"your answer must be ({', '.join(names)}), got {in_short(given)}")
 
-    def _taken(self, values: Mapping[str, Any]) -> Answer:
-        return Answer(**{name: self.takes[name](value, name) for name, value in values.items()})
+    def _taken(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.takes[name](value, name) for name, value in values.items()}
 
     def _fits(self, values: Mapping[str, Any]) -> bool:
         try:

@@ -19,6 +19,7 @@ from course_utils.notebook import chosen_seed
 
 import numpy as np
 import tensorflow as tf
+from sklearn.metrics.pairwise import cosine_similarity
 
 TOGETHER = (1, 10, 100, 1_000, 10_000)
 
@@ -31,9 +32,8 @@ def cosine_of_two_gradients(answer: Answer) -> Findings:
         gradients = generator.normal(size=(6, 5, 5, 1)) + shared
         if shared < 0:
             gradients = np.concatenate([gradients, -3 * gradients])
-        rows = gradients.reshape(len(gradients), -1)
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        true = float(np.mean((rows @ rows.T)[np.triu_indices(len(rows), 1)]))
+        cosines = cosine_similarity(gradients.reshape(len(gradients), -1))
+        true = float(np.mean(cosines[np.triu_indices(len(cosines), 1)]))
         yours = answer.mean_cosine(gradients.astype(np.float32))
         reason = (
             f"You have {yours:.3f}, we have {true:.3f}. "

@@ -30,9 +30,8 @@ def noise_for_the_1(answer: Answer) -> Findings:
     """Noise for the 1."""
     yield within(answer.noise_for_1, LIMIT)
     success = success_of(answer.noise_for_1, 1)
-    yield at_least(
-        "success on test images", success, threshold(0.4, 0.3), "Search longer, or is it for another class?"
-    )
+    reason = "Search longer, or is it for another class?"
+    yield at_least("success on test images", success, threshold(0.4, 0.3), reason)
 
 
 @asks(noise_for_1=1, digit=one_of(*range(10)), share=shares())

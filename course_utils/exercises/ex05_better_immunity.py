@@ -26,6 +26,7 @@ from course_utils.search import find_universal_noise
 
 import keras
 import numpy as np
+from scipy import ndimage
 
 STILL_READ = (
     "It must still read clean digits. The whole limit at once is too much for a network that cannot read yet: "
@@ -66,12 +67,10 @@ def reads_and_resists(network: keras.Model, clean: float, noisy: float, noise_li
 
 def moved_images() -> np.ndarray:
     """Move the first test images by a pixel, each in a direction of its own that is drawn anew."""
-    images, generator = load_mnist().test.images[:TEST_IMAGES], np.random.default_rng()
-    wider = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    height, width = images.shape[1:3]
-    ways = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-    moved = zip(wider, generator.integers(len(ways), size=len(images)), strict=True)
-    return np.array([image[ways[way][0] :, ways[way][1] :][:height, :width] for image, way in moved])
+    images = load_mnist().test.images[:TEST_IMAGES]
+    ways = [(down, right, 0) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
+    drawn = np.random.default_rng().choice(ways, len(images))
+    return np.array([ndimage.shift(image, way, order=0) for image, way in zip(images, drawn, strict=True)])
 
 
 def not_finished(network: keras.Model) -> Findings:
@@ -93,10 +92,8 @@ def answers_of_the_finished() -> dict[str, np.ndarray]:
 
 def convincing(report: AttackReport, universal: float | None, single: float) -> Findings:
     """Hold a network against the judge's report: first whether that is to be believed."""
-    text = "trustworthy, for the judge of notebook 06 (1: yes, 0: no)"
-    yield at_least(
-        text, float(report.trustworthy), 1, f"No attack tells how good this network is: {report.doubt}.", ".0f"
-    )
+    text, reason = "trustworthy, for the judge of notebook 06 (1: yes, 0: no)", f"No attack can tell: {report.doubt}."
+    yield at_least(text, float(report.trustworthy), 1, reason, ".0f")
     if universal is not None:
         reason = "A search against this very network finds what its training has not met."
         yield at_least("accuracy under the worst fresh universal noise", report.worst_accuracy, universal, reason)
@@ -123,12 +120,11 @@ def not_by_heart(
 
 def likely(report: AttackReport) -> str:
     """Say what is probably the matter when noise for single images gets through."""
-    along, without, from_grey = (
-        report.by_attack[f"single images, {how}"] for how in ("cross-entropy", "no gradients", "from grey")
-    )
+    ways = ("cross-entropy", "no gradients", "from grey", "smoothed")
+    along, without, from_grey, smoothed = (report.by_attack[f"single images, {way}"] for way in ways)
     if from_grey < min(along - 0.05, without):
         return "The strongest attack starts where all pixels are grey. Does your training look there as well?"
-    if min(without, report.by_attack["single images, smoothed"]) < along - 0.05:
+    if min(without, smoothed) < along - 0.05:
         return "An attack without gradients, or along smoothed ones, does the most harm. So the gradients are hidden."
     return "Train on noise that is made for each image, against the network as it is at that moment."
 

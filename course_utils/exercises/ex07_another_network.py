@@ -7,7 +7,7 @@ from typing import Any
 from course_utils._checks import check_network
 from course_utils._gradients import compiled_logits
 from course_utils.data import Dataset, load_mnist
-from course_utils.exercises.core import Answer, Findings, as_array, asks, at_least, at_most, note
+from course_utils.exercises.core import Answer, Findings, asks, at_least, at_most, note
 from course_utils.exercises.measures import (
     TEST_IMAGES,
     Take,
@@ -93,24 +93,12 @@ def answers_without_bias(network: keras.Model, images: np.ndarray) -> np.ndarray
     return ((logits - logits.mean(axis=0)) / np.maximum(logits.std(axis=0), 1e-9)).argmax(axis=1)  # type: ignore[no-any-return]
 
 
-def of_axes(least: int, most: int) -> Take:
-    """Numbers with so many axes, or a dict of them. How long these must be, the networks say."""
-
-    def take(value: Any, name: str) -> np.ndarray:
-        value = list(value.values()) if isinstance(value, Mapping) else value
-        try:
-            shape = np.shape(value)
-        except ValueError:  # rows of different lengths
-            shape = ()
-        array = as_array(value, shape, f"`{name}`")
-        if not least <= array.ndim <= most:
-            raise ValueError(f"`{name}` must have {least} axes, got the shape {array.shape}")
-        return array
-
-    return take
+def one_for_each(value: Any, _: str) -> Any:
+    """Something for each network, in order or by name; how many that are, the networks say."""
+    return list(value.values()) if isinstance(value, Mapping) else value
 
 
-def of_networks(networks: Mapping[str, Any], take: Take, value: np.ndarray, name: str) -> np.ndarray:
+def of_networks(networks: Mapping[str, Any], take: Take, value: Any, name: str) -> np.ndarray:
     """Take what must hold something for each network."""
     try:
         return take(value, name)  # type: ignore[no-any-return]
@@ -135,9 +123,8 @@ def own_networks(answer: Answer) -> Findings:
     weakest = min(right, key=lambda name: right[name])
     reason = f"It is {weakest}. Train it longer, or at a larger rate."
     yield at_least("accuracy of the weakest", right[weakest], threshold(0.93, 0.85), reason)
-    apart, names = least_apart(
-        {name: answers_without_bias(one, overlaid()) for name, one in everyone(networks).items()}
-    )
+    answers = {name: answers_without_bias(network, overlaid()) for name, network in everyone(networks).items()}
+    apart, names = least_apart(answers)
     reason = f"{names} answer alike, so they are one network. Build each anew, from a seed of its own."
     yield at_least("pairs of digits, one over the other, that two answer differently", apart, APART, reason)
     alike, names = most_alike_weights({name: one.get_weights() for name, one in everyone(networks).items()})
@@ -147,7 +134,7 @@ def own_networks(answer: Answer) -> Findings:
     yield at_least("different numbers of weights", sizes, 2, "Build at least one with more or fewer weights.", ".0f")
 
 
-@asks(seconds=5, my_networks=1, all_noise=of_axes(4, 5), table=of_axes(2, 3))
+@asks(seconds=5, my_networks=1, all_noise=one_for_each, table=one_for_each)
 def found_on_tested_on(answer: Answer) -> Findings:
     """Noise for the 3 found on each network, and the table [found, tested]."""
     yield from own_networks(answer)

@@ -2,6 +2,7 @@
 
 import functools
 
+from course_utils._gradients import margin_of
 from course_utils.data import Dataset, load_mnist
 from course_utils.evaluation import NoiseReport, evaluate_noise
 from course_utils.exercises.core import Answer, Finding, Findings, asks, at_least, at_most
@@ -82,20 +83,17 @@ def _as_estimated(name: str, given: float, network: keras.Model, dataset: Datase
     test = dataset.test
     ours = float(np.median(_noise_needed(network, test.images[:200], test.labels[:200])))
     units = "Pixels go from 0 to 1, not to 255. " if given > 10 * ours else ""
-    reason = (
-        f"You have {given:.4f}. {units}It is the median of margin / Σ |slope|, over images that are read rightly."
-    )
+    reason = f"You have {given:.4f}. {units}It is the median of margin / Σ |slope|, over images that are read right."
     return as_ours(name, given, ours, 0.05, reason, relative=True)
 
 
 def _noise_needed(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Estimate, for each image that is read rightly, the noise that lifts another class to the top."""
     rightly = np.argmax(network(images), axis=1) == labels
-    pixels, own = tf.constant(images[rightly]), tf.one_hot(labels[rightly], network.output_shape[-1], True, False)
+    pixels = tf.constant(images[rightly])
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        logits = network(pixels)
-        margin = tf.boolean_mask(logits, own) - tf.reduce_max(tf.where(own, -np.inf, logits), axis=1)
+        margin = -margin_of(network(pixels), labels[rightly])
     slope = tape.gradient(margin, pixels)
     return np.asarray(margin / tf.reduce_sum(abs(slope), axis=(1, 2, 3)))
 

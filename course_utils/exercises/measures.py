@@ -202,9 +202,9 @@ def overlaid() -> np.ndarray:
 
 def least_apart(arrays: Mapping[Any, np.ndarray]) -> tuple[float, str]:
     """Find the two that are most alike: the share of their values that differ by more than dust, and their names."""
-    pairs = itertools.combinations(arrays, 2)
+    pairs = itertools.combinations(arrays.items(), 2)
     return min(
-        (float(np.mean(abs(arrays[one] - arrays[other]) > 0.01)), f"{one} and {other}") for one, other in pairs
+        (float(np.mean(abs(first - second) > 0.01)), f"{one} and {other}") for (one, first), (other, second) in pairs
     )
 
 

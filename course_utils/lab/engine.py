@@ -328,10 +328,9 @@ def some_of_each(kinds: np.ndarray, count: int = SHOWN) -> np.ndarray:
 
 def _verdicts(seen: np.ndarray, labels: np.ndarray, target: int | None) -> np.ndarray:
     """Tell "right", "hit" or "other" of images, and nothing of those that are of the target class."""
-    hit = seen != labels if target is None else seen == target
-    return np.select(
-        [labels == (-1 if target is None else target), seen == labels, hit], ["", "right", "hit"], "other"
-    )
+    if target is None:
+        return np.where(seen == labels, "right", "hit")
+    return np.select([labels == target, seen == labels, seen == target], ["", "right", "hit"], "other")
 
 
 def as_bytes(images: np.ndarray) -> np.ndarray:

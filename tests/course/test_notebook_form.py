@@ -44,6 +44,15 @@ def lines(source):
     return [line for line in source.splitlines() if line.strip()]
 
 
+@pytest.mark.parametrize("path", [*PATHS, *SOLUTIONS], ids=lambda path: path.stem)
+def test_every_picture_says_what_it_shows(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                assert output.metadata.get("image/png", {}).get("alt"), f"make notebooks NOTEBOOKS={path.name}"
+        assert not re.search(r"!\[\s*\]", cell.source)
+
+
 def test_the_notebooks_are_numbered_from_zero():
     assert [stem[:2] for stem in NOTEBOOKS] == [f"{number:02}" for number in range(len(NOTEBOOKS))]
     assert len(NOTEBOOKS) >= 5

@@ -28,11 +28,21 @@ def fresh_questions(exercise):
 
 
 def outcome(exercise, number, answer, *earlier):
-    """Check an answer; the earlier ones were given before."""
+    """Check an answer; the earlier ones were given before, or stand as parts before its own."""
     asked = fresh_questions(exercise)
     for place, given in enumerate(earlier):
         asked[place].check(given)
-    return asked[number - 1].check(answer)
+    question = asked[number - 1]
+    parts = question.measure.parts
+    if isinstance(answer, tuple) and len(answer) == len(parts) > len(question.takes):
+        own = []
+        for (name, part), value in zip(parts.items(), answer, strict=True):
+            if isinstance(part, int):
+                asked[part - 1].given[name] = asked[part - 1].takes[name](value, name)
+            else:
+                own.append(value)
+        answer = tuple(own)
+    return question.check(answer)
 
 
 def assert_not_yet(exercise, number, answer, words, *earlier):

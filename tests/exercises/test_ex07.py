@@ -295,7 +295,7 @@ WRONG_TABLES = {
         lambda noise, table: (noise, table[:-2]),
         "`table` must have the shape (5, 5), got (3, 5)",
     ),
-    "swapped": (lambda noise, table: (table, noise), "it must be (my_networks, all_noise, table)"),
+    "swapped": (lambda noise, table: (table, noise), "`all_noise` must have the shape (5, 28, 28, 1), got (5, 5)"),
     "no table": (lambda noise, table: (noise, ...), "`table` is still missing"),
     "no noise": (lambda noise, table: (..., table), "`all_noise` is still missing"),
     "a text": (lambda noise, table: ("noise", table), "`all_noise` must be numbers"),

@@ -442,10 +442,6 @@ OTHERS = {
     ),
     "tiers of images": ("two_tier_network", {"plain": network_of(layers.Conv2D(3, 1))}),
     "tiers of two outputs": ("two_tier_network", {"plain": functional(lambda logits: [logits, logits])}),
-    "contrast for a network called cut": (
-        "prepend_contrast",
-        {"network": keras.Sequential([keras.Input(SHAPE), *tail()], name="cut")},
-    ),
     "too few labels": ("plot_images", {"labels": LABELS[:2]}),
     "too few predictions": ("plot_images", {"predictions": LABELS[:2]}),
     "too few titles": ("plot_images", {"titles": ["one"]}),
