@@ -26,10 +26,12 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 from make_exercises import keep_unless_worked_in
 from make_exercises import main as make_exercises
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).parent.parent
 TRANSLATIONS = ROOT / "translations"
 WORDS = ROOT / "course_utils" / "lab" / "words" / "en.json"
+PAGES = sorted((ROOT / "book" / "pages").glob("*.md"))
 NOTEBOOKS = [
     *sorted((ROOT / "notebooks").glob("*.ipynb")),
     *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb")),
@@ -41,7 +43,7 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
 def catalogue_of(path: Path) -> str:
     """Name the catalogue of a file: an exercise and a notebook may have the same number."""
-    return f"exercise_{path.stem}" if path.parent.name == "solutions" else path.stem.lower()
+    return {"solutions": "exercise_", "pages": "book_"}.get(path.parent.name, "") + path.stem.lower()
 
 
 def messages(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -72,22 +74,26 @@ class Language:
 
     def __init__(self, code: str) -> None:
         self.code, self.folder = code, TRANSLATIONS / code
-        self.catalogues: dict[str, Catalog] = {}
+
+    def place(self, path: Path) -> Path:
+        """Return where the catalogue of a file is kept."""
+        return self.folder / "LC_MESSAGES" / f"{catalogue_of(path)}.po"
+
+    def read(self, path: Path) -> Catalog:
+        """Return the catalogue of a file as it is, empty where there is none."""
+        if not self.place(path).exists():
+            return Catalog(locale=self.code)
+        with self.place(path).open("rb") as file:
+            return read_po(file, locale=self.code)
 
     def update(self, path: Path) -> Catalog:
-        """Bring the catalogue of a file up to date with the English, write it if it has changed, and return it."""
-        kept = self.folder / "LC_MESSAGES" / f"{catalogue_of(path)}.po"
-        template = Catalog()
+        """Bring the catalogue of a file up to date with the English, write it, and return it."""
+        template, catalogue = Catalog(), self.read(path)
         for text, context in messages(path):
             template.add(text, context=context)
-        if kept.exists():
-            with kept.open("rb") as file:
-                catalogue = read_po(file, locale=self.code)
-        else:
-            catalogue = Catalog(locale=self.code)
         catalogue.update(template, update_creation_date=False)
         catalogue.obsolete.clear()
-        with kept.open("wb") as file:
+        with self.place(path).open("wb") as file:
             write_po(file, catalogue, width=0, omit_header=True, include_previous=True)
         return catalogue
 
@@ -96,24 +102,35 @@ class Language:
         message = catalogue.get(text, context)
         return message.string if message and message.string and not message.fuzzy else text
 
-    def make_notebook(self, path: Path, catalogue: Catalog) -> bool:
-        """Make the translated notebook, unless somebody has worked in the one that is there; tell whether it was."""
+    def notebook(self, path: Path, catalogue: Catalog) -> NotebookNode:
+        """Return the translated notebook; its links are those of the English one."""
         notebook = nbformat.read(path, as_version=4)
-        new = self.folder / path.relative_to(ROOT)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 text = self.text(catalogue, FOUND_LAST_RUN.sub(LAST_RUN, cell.source))
                 if found := FOUND_LAST_RUN.search(cell.source):
                     date = format_date(datetime.strptime(found[1], "%d %B %Y"), "long", Locale(self.code))
                     text = text.format(date=date, versions=found[2], cores=found[3])
-                cell.source = self.with_links(text, path, new)
+                cell.source = text
+        return notebook
+
+    def page(self, path: Path, catalogue: Catalog) -> str:
+        """Return a translated page of Markdown; its links are those of the English one."""
+        return "\n\n".join(self.text(catalogue, block) for block in blocks(path)) + "\n"
+
+    def make_notebook(self, path: Path, catalogue: Catalog) -> bool:
+        """Make the translated notebook, unless somebody has worked in the one that is there; tell whether it was."""
+        notebook, new = self.notebook(path, catalogue), self.folder / path.relative_to(ROOT)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = self.with_links(cell.source, path, new)
         return keep_unless_worked_in(notebook, new)
 
     def make_page(self, path: Path, catalogue: Catalog) -> None:
         """Make the translated page, beside the English one."""
         new = path.with_suffix(f".{self.code}.md")
-        text = "\n\n".join(self.text(catalogue, block) for block in blocks(path))
-        new.write_text(self.with_links(text, path, new) + "\n", encoding="utf-8", newline="\n")
+        text = self.with_links(self.page(path, catalogue), path, new)
+        new.write_text(text, encoding="utf-8", newline="\n")
 
     def make_words(self, path: Path, catalogue: Catalog) -> None:
         """Make the translated words of the noise lab, beside the English ones."""
@@ -141,6 +158,8 @@ def main() -> None:
         language = Language(folder.name)
         language.make_words(WORDS, language.update(WORDS))
         language.make_page(ROOT / "README.md", language.update(ROOT / "README.md"))
+        for path in PAGES:
+            language.update(path)
         for path in NOTEBOOKS:
             if not language.make_notebook(path, language.update(path)):
                 left.append(path.name)

@@ -44,7 +44,7 @@ class NoiseLab(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode(screen()).tag(sync=True)
     _css = traitlets.Unicode((HERE / "screen" / "lab.css").read_text(encoding="utf-8")).tag(sync=True)
-    texts = traitlets.Dict(json.loads((HERE / "words.json").read_text(encoding="utf-8"))).tag(sync=True)
+    texts = traitlets.Dict(json.loads((HERE / "words" / "en.json").read_text(encoding="utf-8"))).tag(sync=True)
     about = traitlets.Dict().tag(sync=True)
     images = traitlets.Bytes().tag(sync=True)
     # By the screen, which comes back as it was when the page is loaded anew; with the noise that it shows.

@@ -773,7 +773,7 @@ def test_the_joined_screen_is_a_script(tmp_path):
 
 
 def test_every_word_of_the_screen_is_there_and_none_is_left_over():
-    words = json.loads((HERE / "words.json").read_text(encoding="utf-8"))
+    words = json.loads((HERE / "words" / "en.json").read_text(encoding="utf-8"))
     assert all(isinstance(word, str) and word.strip() for word in words.values())
     text = "\n".join(scripts().values())
     asked = set(re.findall(r'\bwords\(\s*"(\w+)"', text))
