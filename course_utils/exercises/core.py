@@ -271,6 +271,8 @@ class Question:
             print(f"Sure? {hints if left else ''}Call solution() once more to see it.")
         elif cells := self._cells("solution"):
             print("\n\n".join(cells))
+        elif cells == []:
+            print("There is no solution here: ask the person who gave you this exercise.")
 
     def _cells(self, tag: str) -> list[str] | None:
         """Return the cells of the solved notebook that have this tag and belong here; None when it cannot be read."""
