@@ -96,8 +96,9 @@ def with_alt_text(draw: object) -> object:
     return described
 
 
-def for_docutils(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+def for_docutils(*docstring: object) -> None:
     """Let |noise| in a docstring be what it says, and have links to the notebooks."""
+    lines: list[str] = docstring[-1]
     for place, line in enumerate(lines):
         parts = line.split("`")
         parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]

@@ -21,11 +21,12 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
+from translations import NOTEBOOKS, PAGES, TRANSLATIONS, Language
+
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from sphinx.cmd.build import build_main
-from translations import NOTEBOOKS, PAGES, TRANSLATIONS, Language
 
 ROOT = Path(__file__).parent.parent
 BOOK, BUILT = ROOT / "book", ROOT / "build" / "book"
@@ -127,7 +128,7 @@ class Edition:
         """Yield the table of contents in its three parts."""
         pages = [in_the_book(path).removesuffix(".ipynb") for path in NOTEBOOKS]
         parts = {name: [page for page in pages if page.startswith(name)] for name in ("notebooks", "exercises")}
-        parts["beside"] = [name for name in ("results", "glossary", "reference", "reading", "tried", "teaching")]
+        parts["beside"] = ["results", "glossary", "reference", "reading", "tried", "teaching"]
         for part, pages in parts.items():
             yield "\n".join(["", "```{toctree}", ":hidden:", f":caption: {self.words[part]}", *pages, "```", ""])
 
@@ -166,7 +167,7 @@ class Edition:
         return {term: number for number, row in enumerate(self.rows) for term in words_of(row[1])}
 
     def with_terms(self, text: str, named: set[int]) -> str:
-        """Let the first word of each row of the glossary on a page lead there; `named` holds the rows that had one."""
+        """Let the first word of each row of the glossary lead there; `named` holds the rows that had one."""
         parts = NO_PROSE.split(text)
 
         def link(found: re.Match[str]) -> str:
@@ -184,7 +185,8 @@ class Edition:
         heads = (self.words[name] for name in ("our word", "the field's", "first named in"))
         yield f"| {' | '.join(heads)} |\n|---|---|---|\n"
         for number, (ours, theirs) in enumerate(self.rows):
-            yield f"| [{ours}]{{#word-{number}}} | {theirs} | {self.first_page([*words_of(theirs), *words_of(ours)])} |\n"
+            first = self.first_page([*words_of(theirs), *words_of(ours)])
+            yield f"| [{ours}]{{#word-{number}}} | {theirs} | {first} |\n"
 
     def first_page(self, words: list[str]) -> str:
         """Return a link to the notebook that first prints one of these words in bold; or else to one that has it."""

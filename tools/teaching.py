@@ -19,6 +19,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from translations import NOTEBOOKS, ROOT, Language
+
 import nbformat
 from kernels import Client
 from make_exercises import keep_unless_worked_in, made_from
@@ -27,7 +29,6 @@ from nbconvert import SlidesExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from translations import NOTEBOOKS, ROOT, Language
 
 BUILT = ROOT / "build"
 COPIED = ("course_utils", "results", "notebooks", "LICENSE", "environment.yml", "pyproject.toml", "requirements.txt")
