@@ -1,6 +1,7 @@
 # make lab    set up and open the course in JupyterLab
 # make test   set up and run everything that can fail
 # make app    only the noise lab, in a browser, for a class or a talk
+# make book   the course to read, in build/book
 # The rest is for those who carry the course on: CONTRIBUTING.md says when to use which.
 
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3.13 python3 python,$(if $(call suits,$(p)),$(p))))
@@ -16,10 +17,12 @@ THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
 PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
 
-.PHONY: lab app test nightly test-all seeds check notebooks exercises results bench readme lock venv
+.PHONY: lab app test nightly test-all seeds check notebooks exercises translations results bench readme lock venv
+.PHONY: book handout wheelhouse slides progress
 
 lab: venv
-	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+	$(if $(LANGUAGE),$(BIN)/python tools/translations.py)
+	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(if $(LANGUAGE),translations/$(LANGUAGE)/)notebooks/00_start_here.ipynb
 
 app: venv
 	$(BIN)/python tools/app.py $(APP_OPTIONS)
@@ -56,6 +59,9 @@ notebooks: venv
 exercises: venv
 	$(BIN)/python tools/make_exercises.py
 
+translations: venv
+	$(BIN)/python tools/translations.py
+
 results: venv
 	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(NAMES)
 
@@ -64,6 +70,22 @@ bench: venv
 
 readme: venv
 	$(BIN)/python tools/make_readme.py
+
+book: venv
+	$(BIN)/python tools/make_book.py
+
+# For a teacher; the book says how to use them.
+handout: venv
+	$(BIN)/python tools/teaching.py handout $(if $(LANGUAGE),--language=$(LANGUAGE)) $(if $(COURSE_REPOSITORY),--repository=$(COURSE_REPOSITORY))
+
+wheelhouse: venv
+	$(BIN)/python -m pip download --disable-pip-version-check --quiet --only-binary=:all: --require-hashes -r requirements.txt -d build/wheelhouse
+
+slides: venv
+	$(BIN)/python tools/teaching.py slides $(if $(REVEAL),--reveal=$(REVEAL)) $(if $(filter file,$(origin NOTEBOOKS)),notebooks/00_start_here.ipynb notebooks/04_universal_noise.ipynb,$(NOTEBOOKS))
+
+progress: venv
+	$(BIN)/python tools/teaching.py progress $(if $(MINUTES),--minutes=$(MINUTES)) "$(STUDENTS)"
 
 # Every platform, with hashes, and without the address of any package index.
 lock: venv
