@@ -62,7 +62,6 @@ class SearchChinese(SearchEnglish):
     """Chinese has no spaces: each character is a word of the index, and so are each two that stand side by side."""
 
     lang = "zh"
-    language_name = "Chinese"
     words_in: ClassVar = re.compile(r"[a-zA-Z0-9_]+|[\u4e00-\u9fff]+")
     # A question has only the pairs, so that all of them must be on a page.
     js_splitter_code = r"""

@@ -1,8 +1,11 @@
 """Small networks and images that the tests share."""
 
+import fcntl
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import course_utils
@@ -11,6 +14,7 @@ from course_utils.data import Dataset, Split, _stand_in_for_mnist
 import keras
 import numpy as np
 import pytest
+from helpers import TOOLS
 
 pytest.register_assert_rewrite("answers")
 
@@ -104,3 +108,17 @@ def immune_network(digits, plain_network):
     return course_utils.adversarial_training(
         plain_network, digits.train.images, digits.train.labels, 0.2, steps=600, peak_learning_rate=2e-3
     )
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The book in all languages, built once for all processes of a session."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with (shared / "book.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "book" / "index.html").exists():
+            command = [sys.executable, TOOLS / "make_book.py", shared / "book"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+    return shared / "book"

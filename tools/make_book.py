@@ -149,7 +149,7 @@ class Edition:
                 yield new_markdown_cell("</details>")
             else:
                 for cell in together:
-                    asked = asked or cell.source.startswith("## ")
+                    asked = asked or len(sections(cell.source)) > 1
                     if asked and cell.get("outputs"):
                         cell.metadata["tags"] = ["hide-output"]
                     yield cell
@@ -171,7 +171,7 @@ class Edition:
         parts = NO_PROSE.split(text)
 
         def link(found: re.Match[str]) -> str:
-            number = self.terms[found[0].lower()]
+            number = self.terms[found[2].lower()]
             if number in named:
                 return found[0]
             named.add(number)
@@ -233,9 +233,9 @@ def words_of(text: str) -> list[str]:
 
 
 def word_in(words: dict[str, int] | list[str]) -> re.Pattern[str]:
-    """Return what finds one of these words, the longest first; Chinese has no spaces between them."""
-    longest = sorted(map(re.escape, words), key=len, reverse=True)
-    return re.compile(rf"(?<![a-z-])({'|'.join(longest)})(?![a-z-])", re.IGNORECASE)
+    """Return what finds one of these words with its stars, the longest first; Chinese has no spaces between them."""
+    longest = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+    return re.compile(rf"(?<![*a-z-])(\*{{0,2}})({longest})\1(?![*a-z-])", re.IGNORECASE)
 
 
 def reference() -> Iterator[str]:
