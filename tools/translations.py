@@ -32,10 +32,7 @@ ROOT = Path(__file__).parent.parent
 TRANSLATIONS = ROOT / "translations"
 WORDS = ROOT / "course_utils" / "lab" / "words" / "en.json"
 PAGES = sorted((ROOT / "book" / "pages").glob("*.md"))
-NOTEBOOKS = [
-    *sorted((ROOT / "notebooks").glob("*.ipynb")),
-    *sorted((ROOT / "exercises" / "solutions").glob("*.ipynb")),
-]
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("exercises/solutions/*.ipynb"))
 LAST_RUN = "*Last run* on {date} with {versions}, on {cores} cores."
 FOUND_LAST_RUN = re.compile(r"\*Last run\* on (.*) with (Python .*), on (\d+) cores\.")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
@@ -53,10 +50,8 @@ def messages(path: Path) -> Iterator[tuple[str, str | None]]:
     elif path.suffix == ".md":
         yield from ((text, None) for text in blocks(path) if re.search("[A-Za-z]{2}", without_code(text)))
     else:
-        cells = nbformat.read(path, as_version=4).cells
-        yield from (
-            (FOUND_LAST_RUN.sub(LAST_RUN, cell.source), None) for cell in cells if cell.cell_type == "markdown"
-        )
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+        yield from ((FOUND_LAST_RUN.sub(LAST_RUN, cell.source), None) for cell in cells)
 
 
 def blocks(path: Path) -> list[str]:
@@ -93,8 +88,13 @@ class Language:
             template.add(text, context=context)
         catalogue.update(template, update_creation_date=False)
         catalogue.obsolete.clear()
+        for message in catalogue:  # Babel writes the old English, but cannot read it again
+            if message.previous_id and not message.user_comments:
+                message.user_comments = ["The English was: " + " ".join(message.previous_id[0].split())]
+            elif not message.fuzzy:
+                message.user_comments = []
         with self.place(path).open("wb") as file:
-            write_po(file, catalogue, width=0, omit_header=True, include_previous=True)
+            write_po(file, catalogue, width=0, omit_header=True)
         return catalogue
 
     def text(self, catalogue: Catalog, text: str, context: str | None = None) -> str:

@@ -31,7 +31,9 @@ def pages(book, language):
     """Each page by its name, read."""
     folder = book / language
     return {
-        path.relative_to(folder).with_suffix("").as_posix(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        path.relative_to(folder).with_suffix("").as_posix(): BeautifulSoup(
+            path.read_text(encoding="utf-8"), "html.parser"
+        )
         for path in sorted(folder.rglob("*.html"))
         if "_static" not in path.parts
     }
@@ -192,7 +194,9 @@ def test_the_results_are_those_of_the_readme(pages):
 
 def test_every_public_name_of_the_library_is_described(pages):
     public = {name for name in vars(course_utils) if not name.startswith("_")}
-    public = {name for name in public if getattr(vars(course_utils)[name], "__module__", "").startswith("course_utils")}
+    public = {
+        name for name in public if getattr(vars(course_utils)[name], "__module__", "").startswith("course_utils")
+    }
     described = {one["id"].rpartition(".")[2] for one in pages["reference"].select("dt.sig[id]")}
     assert public <= described, public - described
     assert {"questions", "Question", "Scoreboard"} <= described
