@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_utils._checks import check_dataset, check_noise_limit, check_target_class, in_short
+from course_utils._checks import check_noise_limit, check_target_class, in_short
 from course_utils.certificates import certified_images
 from course_utils.data import Dataset
 from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes
@@ -135,11 +135,10 @@ def noise_lab(
 
     Explained in notebook 04.
     """
-    check_dataset(dataset)
+    engine = Engine(networks, dataset, seed)
     if not isinstance(panel, str) or panel not in PANELS:
         raise ValueError(f"panel must be one of {', '.join(PANELS)}, got {in_short(panel)}")
     limit, classes = check_noise_limit(noise_limit), len(dataset.class_names)
-    engine = Engine(networks, dataset, seed)
     if panel == "image" or (panel == "noise" and target_class is not None):
         target_class = check_target_class(target_class, classes)
     if panel == "proof":
