@@ -5,7 +5,7 @@ import json
 import pathlib
 from types import SimpleNamespace
 
-from course_utils import notebook, prepend_contrast
+from course_utils import prepend_contrast
 from course_utils.attacks import AttackReport
 from course_utils.exercises import Scoreboard, scoreboard
 
@@ -123,12 +123,8 @@ DAMAGED = {
     "no row": '{"mine": 3}',
     "half a row": '{"mine": {"clean_accuracy": 1}}',
 }
-for column, values in {
-    "worst_accuracy": (float("nan"), "0.8", 1.2, -0.1, None),
-    "training_seconds": (float("inf"), -1, True),
-}.items():
-    for value in values:
-        DAMAGED[f"{column} = {value!r}"] = json.dumps({"mine": ROW | {column: value}})
+for value in (None, "much", [0.8]):
+    DAMAGED[f"worst_accuracy = {value!r}"] = json.dumps({"mine": ROW | {"worst_accuracy": value}})
 
 
 @pytest.mark.parametrize("content", named(DAMAGED))
@@ -196,13 +192,6 @@ def test_a_file_that_can_neither_be_read_nor_put_aside_is_left_alone(nobody, mon
     assert "a new scoreboard begins" in capsys.readouterr().out
     nobody.chmod(0o700)
     assert board.path.read_text(encoding="utf-8") == "{"
-
-
-def test_the_rows_of_the_course_may_be_damaged(board, monkeypatch, capsys):
-    notebook.say_once.cache_clear()
-    monkeypatch.setattr(scoreboard, "stored_result", lambda name: {"worst noise": {"clean_accuracy": 1}})
-    assert repr(board.enter("mine", report(0.5))).splitlines()[1].startswith("mine ")
-    assert "The rows of the course are left out" in capsys.readouterr().out
 
 
 def test_a_name_is_shown_in_one_line(board):
