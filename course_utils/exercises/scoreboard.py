@@ -43,8 +43,9 @@ class Trained:
     def report(self) -> AttackReport:
         """Attack this very network, with noise that is searched afresh."""
         seed, mnist = chosen_seed(), load_mnist()
-        other = cached_network(train_course_network, mnist, seed)
-        return reattack(self.network, mnist, other_network=other, seed=seed)
+        return reattack(
+            self.network, mnist, other_network=cached_network(train_course_network, mnist, seed), seed=seed
+        )
 
 
 def budget(seed: int) -> Batches:
@@ -57,21 +58,34 @@ def budget(seed: int) -> Batches:
 @functools.lru_cache(maxsize=8)
 def trained_within_budget(train: Train) -> Trained:
     """Train a new network within the budget. The same function is not called twice."""
+    if not callable(train):
+        raise TypeError(f"your answer must be a function train(network, batches), got {type(train).__name__}")
     seed, mnist = chosen_seed(), load_mnist()
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
     batches = budget(seed)
-    network = train(untrained, batches)
+    try:
+        network = train(untrained, batches)
+    except (StopIteration, RuntimeError) as error:
+        if not isinstance(error, StopIteration) and not isinstance(error.__cause__, StopIteration):
+            raise
+        raise ValueError(
+            f"your function asks for more than {BATCHES} batches: `for images, labels in batches` ends by itself"
+        ) from None
     seconds, used = time.perf_counter() - start, BATCHES - sum(1 for _ in batches)
+    if network is None or network is ...:
+        raise TypeError("your function returns nothing: does it end with `return network`?")
     if not isinstance(network, keras.Model):
         raise TypeError(
-            "your function must end with `return network`, the trained network itself, a Keras model (`fit` gives "
-            f"back something else), got {in_short(network)}"
+            "your function must return the trained network itself, a Keras model (`fit` gives back something else), "
+            f"got {in_short(network)}"
         )
     check_network(network, mnist.test.images[:20])
     if not used:
-        raise ValueError(f"your function has used 0 of {BATCHES} batches: what was trained elsewhere does not count")
+        raise ValueError(
+            f"your function has used 0 of {BATCHES} batches: a network that was trained elsewhere does not count"
+        )
     return Trained(network, seconds, used)
 
 

@@ -230,10 +230,10 @@ def test_what_is_no_function_gets_a_sentence(board, train):
 
 
 FAILS = {
-    "nothing": (lambda network, batches: None, "your function must end with `return network`.*got None"),
-    "...": (lambda network, batches: ..., "your function must end with `return network`"),
-    "a list": (lambda network, batches: [None], "your function must end with `return network`"),
-    "a text": (lambda network, batches: "trained", "your function must end with `return network`"),
+    "nothing": (lambda network, batches: None, "your function returns nothing: does it end with `return network`"),
+    "...": (lambda network, batches: ..., "your function returns nothing"),
+    "a list": (lambda network, batches: [None], "your function must return the trained network"),
+    "a text": (lambda network, batches: "trained", "your function must return the trained network"),
     "no batch used": (lambda network, batches: network, "used 0 of 600 batches"),
     "an argument less": (lambda network: network, "2 were given"),
     "an error": (lambda network, batches: 1 / 0, "division by zero"),
@@ -289,3 +289,8 @@ def test_the_batches_are_others_with_another_seed_only():
     first, second = (next(scoreboard.budget(seed))[0] for seed in (0, 1))
     assert np.array_equal(first, next(scoreboard.budget(0))[0])
     assert not np.array_equal(first, second)
+
+
+def test_what_is_no_function_is_not_called():
+    with pytest.raises(TypeError, match="a function train"):
+        scoreboard.trained_within_budget("train")
