@@ -233,23 +233,15 @@ def read_arrays(path: Path, wanted_hash: str, shapes: Sequence[tuple[int, ...]])
     content = io.BytesIO(read_file(path))
     try:
         with np.load(content, allow_pickle=False) as file:
-            arrays = [np.asarray(file[name]) for name in ARRAY_NAMES]
-        problem = _unlike(arrays, shapes)
+            arrays = [file[name].reshape(shape) for name, shape in zip(ARRAY_NAMES, shapes, strict=True)]
+        are_bytes = all(array.dtype == np.uint8 for array in arrays)
+        found = hash_of(*arrays) if are_bytes else "none, since they are not all uint8"
     except Exception as error:  # zip archives, what compresses them and NumPy fail in a dozen ways
         advice = "pickle" in str(error)  # NumPy's, to load the file unsafely
-        problem = f"the file cannot be read ({'it holds no plain arrays' if advice else repr(error)})"
-    found = f"none, since {problem}" if problem else hash_of(*arrays)
+        found = f"none, since the file cannot be read ({'it holds no plain arrays' if advice else repr(error)})"
     if found != wanted_hash:
         raise DamagedFileError(path, "hash of its arrays", found, wanted_hash)
-    return [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
-
-
-def _unlike(arrays: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...]]) -> str:
-    """Say which array could not be given its shape, or is not uint8; "" when all are well."""
-    for name, array, shape in zip(ARRAY_NAMES, arrays, shapes, strict=True):
-        if array.dtype != np.uint8 or array.size != np.prod(shape):
-            return f"{name} is {array.dtype} of the shape {array.shape}, where uint8 of the shape {shape} is needed"
-    return ""
+    return arrays
 
 
 def hash_of(*arrays: np.ndarray) -> str:

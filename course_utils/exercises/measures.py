@@ -41,11 +41,9 @@ def function(*arguments: str, gives: Take | None = None) -> Take:
         try:
             takes = inspect.signature(value)
             takes.bind(*arguments)
-            first = tuple(takes.parameters)[: len(arguments)]
         except TypeError as error:
             raise TypeError(f"`{name}` must be a function {form}: {error}") from None
-        except ValueError:  # one that does not tell what it takes
-            first = arguments
+        first = tuple(takes.parameters)[: len(arguments)]
         if first != arguments and set(first) == set(arguments):
             raise TypeError(f"`{name}` must be a function {form}: its arguments are in another order")
         if gives is None:

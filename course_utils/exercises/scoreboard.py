@@ -2,14 +2,12 @@
 
 import functools
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from course_utils._checks import check_network, check_number, in_short
+from course_utils._checks import check_network, in_short
 from course_utils.attacks import AttackReport, reattack
 from course_utils.data import load_mnist
 from course_utils.exercises.core import in_words
@@ -18,7 +16,6 @@ from course_utils.notebook import (
     cache_folder,
     cached_network,
     chosen_seed,
-    say_once,
     stored_result,
     write_json,
 )
@@ -46,8 +43,9 @@ class Trained:
     def report(self) -> AttackReport:
         """Attack this very network, with noise that is searched afresh."""
         seed, mnist = chosen_seed(), load_mnist()
-        other = cached_network(train_course_network, mnist, seed)
-        return reattack(self.network, mnist, other_network=other, seed=seed)
+        return reattack(
+            self.network, mnist, other_network=cached_network(train_course_network, mnist, seed), seed=seed
+        )
 
 
 def budget(seed: int) -> Batches:
@@ -60,21 +58,34 @@ def budget(seed: int) -> Batches:
 @functools.lru_cache(maxsize=8)
 def trained_within_budget(train: Train) -> Trained:
     """Train a new network within the budget. The same function is not called twice."""
+    if not callable(train):
+        raise TypeError(f"your answer must be a function train(network, batches), got {type(train).__name__}")
     seed, mnist = chosen_seed(), load_mnist()
     keras.utils.set_random_seed(seed)
     start = time.perf_counter()
     untrained = convolutional_network(mnist.test.images.shape[1:], len(mnist.class_names))
     batches = budget(seed)
-    network = train(untrained, batches)
+    try:
+        network = train(untrained, batches)
+    except (StopIteration, RuntimeError) as error:
+        if not isinstance(error, StopIteration) and not isinstance(error.__cause__, StopIteration):
+            raise
+        raise ValueError(
+            f"your function asks for more than {BATCHES} batches: `for images, labels in batches` ends by itself"
+        ) from None
     seconds, used = time.perf_counter() - start, BATCHES - sum(1 for _ in batches)
+    if network is None or network is ...:
+        raise TypeError("your function returns nothing: does it end with `return network`?")
     if not isinstance(network, keras.Model):
         raise TypeError(
-            "your function must end with `return network`, the trained network itself, a Keras model (`fit` gives "
-            f"back something else), got {in_short(network)}"
+            "your function must return the trained network itself, a Keras model (`fit` gives back something else), "
+            f"got {in_short(network)}"
         )
     check_network(network, mnist.test.images[:20])
     if not used:
-        raise ValueError(f"your function has used 0 of {BATCHES} batches: what was trained elsewhere does not count")
+        raise ValueError(
+            f"your function has used 0 of {BATCHES} batches: a network that was trained elsewhere does not count"
+        )
     return Trained(network, seconds, used)
 
 
@@ -113,8 +124,9 @@ class Scoreboard:
         if not os.path.exists(self.path):  # unlike Path.exists, it never raises
             return {}
         try:
-            return _checked(json.loads(self.path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError):
+            rows = json.loads(self.path.read_text(encoding="utf-8"))
+            return {name: {column: float(row[column]) for column in COLUMNS} for name, row in rows.items()}
+        except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
             aside = self.path.with_suffix(f".damaged-{time.time_ns()}")
             self.path.rename(aside)
             print(f"{self.path.name} cannot be read. It is put aside as {aside.name}, and a new scoreboard begins.")
@@ -175,7 +187,8 @@ class Scoreboard:
 
     def __repr__(self) -> str:
         """Return the table, the best under universal noise first."""
-        rows = sorted([*_rows_of_the_course().items(), *self.rows.items()], key=lambda row: -row[1]["worst_accuracy"])
+        ours = {f"{name} (the course)": row for name, row in stored_result("small_budget").items()}
+        rows = sorted([*ours.items(), *self.rows.items()], key=lambda row: -row[1]["worst_accuracy"])
         lines = [f"{'':34}  clean  universal  single images  seconds"]
         for name, row in rows:
             clean, worst, single, seconds = (row[column] for column in COLUMNS)
@@ -201,24 +214,3 @@ def _row(train: Train) -> dict[str, float]:
     ENTERED.add(train)
     accuracies = {column: getattr(report, column) for column in COLUMNS[:3]}
     return {**accuracies, "training_seconds": round(trained.seconds, 1)}
-
-
-def _rows_of_the_course() -> Rows:
-    try:
-        rows = _checked(stored_result("small_budget"))
-    except ValueError as error:
-        say_once(f"The rows of the course are left out: {error}.")
-        return {}
-    return {f"{name} (the course)": row for name, row in rows.items()}
-
-
-def _checked(rows: Any) -> Rows:
-    """Return rows by name, shares from 0 to 1 and seconds; ValueError if they are something else."""
-    most = dict.fromkeys(COLUMNS, 1.0) | {"training_seconds": math.inf}
-    try:
-        return {
-            name: {column: check_number(row[column], column, 0, most[column]) for column in COLUMNS}
-            for name, row in rows.items()
-        }
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"these are no rows of a scoreboard ({error})") from None

@@ -22,23 +22,14 @@ def still(engine: Engine, about: dict[str, Any], given: np.ndarray | None = None
     return file.getvalue(), text
 
 
-def _ask(
-    engine: Engine, question: str, *arrays: np.ndarray, **settings: Any
-) -> tuple[dict[str, Any], list[np.ndarray]]:
-    answer, found = engine.answer(question, settings, arrays)
-    if "error" in answer:
-        raise ValueError(answer["error"])
-    return answer, found
-
-
 def _one_for_all(figure: Figure, engine: Engine, about: dict[str, Any], given: np.ndarray | None) -> str:
     names, target, limit = about["networks"], about["target"], about["limit"]
     if given is None and about["start"]:
-        answer, (pixels, noise) = _ask(engine, "search", network=names[0], target=target, limit=limit)
+        answer, (pixels, noise) = engine.search(names[0], target=target, limit=limit)
     else:
         noise = np.zeros(engine.shape, np.float32) if given is None else given
         limit = limit if given is None else float(np.abs(given).max())
-        answer, (pixels,) = _ask(engine, "measure", noise, target=target)
+        answer, (pixels,) = engine.measure(noise, target=target)
     _noise(figure, noise, f"noise_limit {limit:.2g}")
     first = answer["measured"][names[0]]
     pairs = zip(first["verdicts"], first["seen"], strict=True)
@@ -66,7 +57,7 @@ def _result(figure: Figure, counts: dict[str, Any], height: float, text: str, la
 
 def _one_image(figure: Figure, engine: Engine, about: dict[str, Any], _: np.ndarray | None) -> str:
     name, place, target, limit = about["networks"][0], about["first"], about["target"], about["limit"]
-    answer, (all_noise, pixels) = _ask(engine, "single", network=name, place=place, target=target, limit=limit)
+    answer, (all_noise, pixels) = engine.single(name, place=place, target=target, limit=limit)
     scores, label = np.array(answer["scores"]), answer["label"]
     last = len(scores) - 1
     _noise(figure, all_noise[-1], f"the noise after step {last}")
@@ -82,8 +73,8 @@ def _one_image(figure: Figure, engine: Engine, about: dict[str, Any], _: np.ndar
 
 def _proof(figure: Figure, engine: Engine, about: dict[str, Any], _: np.ndarray | None) -> str:
     name, limit = about["networks"][0], about["limit"]
-    answer, (_, noisy) = _ask(engine, "proof", network=name, limit=limit)
-    curves = _ask(engine, "curves", network=name)[0]["curves"]
+    answer, (_, noisy) = engine.proof(name, limit)
+    curves = engine.curves(name)[0]["curves"]
     axis = figure.add_axes((0.05, 0.16, 0.33, 0.68))
     for kind, style in {"clean": ":", "attacked": "v--", "proven": "o-"}.items():
         axis.plot([one["limit"] for one in curves], [one[kind] for one in curves], style, markersize=4, label=kind)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from course_utils._checks import check_dataset, check_noise_limit, check_target_class, in_short
+from course_utils._checks import check_noise_limit, check_target_class, in_short
 from course_utils.certificates import certified_images
 from course_utils.data import Dataset
-from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes, refused
+from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes
 from course_utils.lab.still import PANELS, still
 
 import anywidget
@@ -95,21 +95,14 @@ class NoiseLab(anywidget.AnyWidget):
 
     def _asked(self, _: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """Answer the screen: the same number, what was found, and the arrays behind it."""
-        try:
-            arrays = [np.frombuffer(one, np.float32) for one in buffers]
-            question, settings = message["question"], message["settings"]
-        except (KeyError, ValueError) as error:
-            (answer, found), given = refused(error), False
-        else:
-            answer, found = self.engine.answer(question, settings, arrays)
-            given, self._is_given, self._is_open = self._is_given, False, True
-            if "error" not in answer and not given:
-                self._keep(question, arrays, found)
+        arrays = [np.frombuffer(one, np.float32) for one in buffers]
+        answer, found = self.engine.answer(message["question"], message["settings"], arrays)
+        given, self._is_given, self._is_open = self._is_given, False, True
+        if "error" not in answer and not given:
+            self._keep(message["question"], arrays, found)
         kinds = [{"type": array.dtype.name, "shape": array.shape} for array in found]
-        self.send(
-            {"id": message.get("id"), "answer": answer, "arrays": kinds},
-            [np.ascontiguousarray(array).tobytes() for array in found],
-        )
+        told = {"id": message["id"], "answer": answer, "arrays": kinds}
+        self.send(told, [np.ascontiguousarray(array).tobytes() for array in found])
         if given:  # the screen has only just opened, and did not hear of it
             self._show_given()
 
@@ -148,11 +141,10 @@ def noise_lab(
 
     Explained in notebook 04.
     """
-    check_dataset(dataset)
+    engine = Engine(networks, dataset, seed)
     if not isinstance(panel, str) or panel not in PANELS:
         raise ValueError(f"panel must be one of {', '.join(PANELS)}, got {in_short(panel)}")
     limit, classes = check_noise_limit(noise_limit), len(dataset.class_names)
-    engine = Engine(networks, dataset, seed)
     if panel == "image" or (panel == "noise" and target_class is not None):
         target_class = check_target_class(target_class, classes)
     if panel == "proof":

@@ -148,6 +148,12 @@ def asks_for_more(network, batches):
     return network
 
 
+def asks_for_more_within_a_generator(network, batches):
+    for _ in (next(batches) for _ in range(700)):
+        pass
+    return network
+
+
 def returns_what_fit_gives(network, batches):
     network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return network.fit(*next(batches), verbose=0)
@@ -189,7 +195,7 @@ def test_a_check_trains_anew(monkeypatch):
 
 
 WITHOUT_A_NETWORK = {
-    "nothing is returned": (forgets_to_return, "your function must end with `return network`"),
+    "nothing is returned": (forgets_to_return, "your function returns nothing: does it end with `return network`?"),
     "no batch is used": (lambda network, batches: pretrained_network("worst_noise"), "used 0 of 600 batches"),
     "a number": (lambda network, batches: 3, "the trained network itself, a Keras model"),
     "it fails": (lambda network, batches: network.missing, "AttributeError"),
@@ -197,7 +203,8 @@ WITHOUT_A_NETWORK = {
     "a network": (keras.Sequential(), "must be a function"),
     "one argument": (lambda network: network, "(network, batches): too many positional arguments"),
     "in another order": (lambda batches, network: network, "its arguments are in another order"),
-    "more batches than there are": (asks_for_more, "StopIteration"),
+    "more batches than there are": (asks_for_more, "asks for more than 600 batches"),
+    "more of them in a generator": (asks_for_more_within_a_generator, "asks for more than 600 batches"),
     "what fit gives back": (returns_what_fit_gives, "the trained network itself, a Keras model"),
     "probabilities": (
         lambda network, batches: next(batches) and behind(network, layers.Softmax()),
@@ -564,6 +571,12 @@ def changes_the_images(network, images, labels, noise_limit):
     return images
 
 
+def noise_from_files(network, images, labels, noise_limit):
+    """Attack networks that lie in a file, and see whose noise fits."""
+    found = [attack(from_file(name), images, labels, noise_limit) for name in ("interleaved", "worst_noise")]
+    return min(found, key=lambda noise: np.mean(attacks.classes_seen(network, add_noise(images, noise)) == labels))
+
+
 def one_noise_for_all(network, images, labels, noise_limit):
     return noise_limit * np.repeat(np.sign(noise_for(3))[None], len(images), axis=0)
 
@@ -579,6 +592,7 @@ WRONG_ATTACKS = {
     "noisy images in place of noise": (lambda *about: add_noise(about[1], attack(*about)), "largest"),
     "one noise for all": (one_noise_for_all, LEAVES),
     "made for the plain network": (lambda network, *about: attack(plain(), *about), LEAVES),
+    "asks finished networks, not the one that is given": (noise_from_files, "of the very network that it is given"),
     "one image only": (lambda *about: attack(*about)[:1], "must have the shape"),
     "nothing is returned": (lambda *about: print(end=""), "gives nothing back"),
     "changes the network": (changes_the_network, CHANGED),

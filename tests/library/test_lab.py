@@ -552,17 +552,6 @@ def test_what_comes_through_the_widget_is_what_the_engine_says(told):
     np.testing.assert_array_equal(pixels, expected_pixels)
 
 
-@pytest.mark.parametrize("message", [{}, {"id": 1}, {"id": 1, "question": "measure"}])
-def test_a_message_that_is_none_is_answered(told, message):
-    told.lab._asked(None, message, [])
-    assert told[0][0]["answer"]["error"]
-
-
-def test_half_a_number_is_answered(told):
-    told.lab._asked(None, {"id": 1, "question": "measure", "settings": {}}, [b"abc"])
-    assert told[0][0]["answer"]["error"]
-
-
 @pytest.mark.parametrize("strength", [0.0, 0.004, 0.2, 1.0])
 def test_noise_of_ones_own_is_shown(told, strength):
     told.ask("search", network="network", target=3)
