@@ -67,9 +67,9 @@ def out_of_step(language, path):
 
 
 def translated(language, path):
-    """Return each English text beside its translation."""
-    pairs = [(message.id, message.string) for message in language.read(path) if message.id and message.string]
-    return [(english, text) for english, text in pairs if isinstance(english, str)]
+    """Return each English text beside its translation, unless it is marked as outdated anyway."""
+    found = [message for message in language.read(path) if message.id and message.string and not message.fuzzy]
+    return [(message.id, message.string) for message in found]
 
 
 def count(what, text):
