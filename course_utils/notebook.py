@@ -9,6 +9,7 @@ import inspect
 import json
 import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,12 @@ def chosen_seed() -> int:
     if not text.isdecimal() or int(text) >= 2**32:
         raise ValueError(f"COURSE_SEED must be a whole number from 0 to 4294967295, got {text!r}")
     return int(text)
+
+
+def chosen_language() -> str:
+    """Return the language of the notebook that runs, such as "zh": that of its folder in translations, or English."""
+    found = re.search(r"/translations/(\w+)(/|$)", Path.cwd().as_posix())
+    return found[1] if found else "en"
 
 
 def expected_minutes() -> dict[str, float]:

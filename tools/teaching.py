@@ -69,6 +69,8 @@ def handout(folder: Path, language: str = "en", repository: str = "") -> None:
         else:
             shutil.copyfile(ROOT / name, place)
     shutil.copyfile(ROOT / "tools" / "start.py", folder / "start.py")
+    words = folder / "course_utils" / "lab" / "words"
+    (words / "en.json").write_bytes((words / f"{language}.json").read_bytes())
     for path in NOTEBOOKS:
         place, solved = folder / path.relative_to(ROOT), path.parent.name == "solutions"
         notebook = nbformat.read(path, as_version=4)

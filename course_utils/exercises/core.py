@@ -15,13 +15,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from course_utils._checks import in_short, is_empty
-from course_utils.notebook import predict, range_in_words
+from course_utils.notebook import chosen_language, predict, range_in_words
 
 import nbformat
 import numpy as np
 
 SOLUTIONS = Path(__file__).parent.parent.parent / "exercises" / "solutions"
-HINT = "*Hint.* "  # how a hint begins in the solved notebook
+HINT = re.compile(r"^\*[^*]+\* ?")  # how a hint begins in the solved notebook, in any language
 HERE = str(Path(__file__).parent)  # what is raised here speaks the reader's language
 
 
@@ -259,7 +259,7 @@ class Question:
             return
         self.hints_given = min(self.hints_given + 1, len(hints))
         for index, text in enumerate(hints[: self.hints_given], start=1):
-            print(f"Hint {index} of {len(hints)}: {text.removeprefix(HINT)}")
+            print(f"Hint {index} of {len(hints)}: {HINT.sub('', text)}")
         if self.hints_given == len(hints):
             print("These are all. What is left is solution().")
 
@@ -277,7 +277,9 @@ class Question:
 
     def _cells(self, tag: str) -> list[str] | None:
         """Return the cells of the solved notebook that have this tag and belong here; None when it cannot be read."""
-        path, wanted = SOLUTIONS / f"{self.exercise}.ipynb", {tag, f"question-{self.number}"}
+        name, wanted = f"{self.exercise}.ipynb", {tag, f"question-{self.number}"}
+        translated = SOLUTIONS.parent.parent / "translations" / chosen_language() / "exercises" / "solutions" / name
+        path = translated if translated.exists() else SOLUTIONS / name
         try:
             cells = nbformat.read(path, as_version=4).cells
             return [cell.source for cell in cells if wanted <= set(cell.metadata.get("tags", []))]

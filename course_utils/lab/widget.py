@@ -12,6 +12,7 @@ from course_utils.certificates import certified_images
 from course_utils.data import Dataset
 from course_utils.lab.engine import LIMITS, Engine, Networks, as_bytes
 from course_utils.lab.still import PANELS, still
+from course_utils.notebook import chosen_language
 
 import anywidget
 import numpy as np
@@ -35,6 +36,12 @@ def screen() -> str:
     return "\n".join([*parts.values(), ""])
 
 
+def words() -> dict[str, str]:
+    """Return the labels of the screen, in the language of the notebook."""
+    places = [HERE / "words" / f"{language}.json" for language in (chosen_language(), "en")]
+    return json.loads(next(place for place in places if place.exists()).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
 class NoiseLab(anywidget.AnyWidget):
     """The screen, and what stands behind it; `noise_lab` opens one.
 
@@ -44,7 +51,7 @@ class NoiseLab(anywidget.AnyWidget):
 
     _esm = traitlets.Unicode(screen()).tag(sync=True)
     _css = traitlets.Unicode((HERE / "screen" / "lab.css").read_text(encoding="utf-8")).tag(sync=True)
-    texts = traitlets.Dict(json.loads((HERE / "words" / "en.json").read_text(encoding="utf-8"))).tag(sync=True)
+    texts = traitlets.Dict().tag(sync=True)
     about = traitlets.Dict().tag(sync=True)
     images = traitlets.Bytes().tag(sync=True)
     # By the screen, which comes back as it was when the page is loaded anew; with the noise that it shows.
@@ -54,7 +61,7 @@ class NoiseLab(anywidget.AnyWidget):
         self.engine = engine
         self._noise = np.zeros(engine.shape, np.float32)
         self._is_open, self._is_given = False, False  # has a screen asked yet, and was noise given before it did?
-        super().__init__(about=about, images=as_bytes(engine.images[about["kept"]]).tobytes())
+        super().__init__(about=about, texts=words(), images=as_bytes(engine.images[about["kept"]]).tobytes())
         self.on_msg(self._asked)
         self.observe(self._take_kept, "kept")
 
@@ -159,6 +166,6 @@ def noise_lab(
         "most": max(limit, 0.1 if small else 0.6), "step": min(limit, 1 / 255) if small else 0.01,
         "digits": engine.shape[2] == 1 and classes == 10, "mean": classes <= 100, "start": bool(search),
         "one_of_each": one_of_each, "first": dict(one_of_each).get(7, one_of_each[0][1]), "limits": list(LIMITS),
-        "kept": sorted(shown), "language": "en",
+        "kept": sorted(shown),
     }  # fmt: skip
     return NoiseLab(engine, about)

@@ -466,6 +466,17 @@ def test_hints_come_one_at_a_time_and_only_those_of_the_question(question, solut
         assert "last" not in text
 
 
+@pytest.mark.parametrize(("folder", "said"), [("exercises", "Think."), ("translations/zh/exercises", "想一想。")])
+def test_hints_are_in_the_language_of_the_folder(question, tmp_path, monkeypatch, capsys, folder, said):
+    for place, text in (("exercises", "*Hint.* Think."), ("translations/zh/exercises", "*提示。* 想一想。")):
+        solved = tmp_path / place / "solutions" / "00_test.ipynb"
+        solved.parent.mkdir(parents=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell(text, "hint", "question-1", kind="markdown")]), solved)
+    monkeypatch.setattr(core, "SOLUTIONS", tmp_path / "exercises" / "solutions")
+    monkeypatch.chdir(tmp_path / folder)
+    assert printed_by(question.hint, capsys).startswith(f"Hint 1 of 1: {said}")
+
+
 def test_a_question_without_hints_says_so(solutions, capsys):
     earlier = [asked(at_least_half), asked(at_least_half)]
     assert "no hints" in printed_by(asked(at_least_half, *earlier).hint, capsys)

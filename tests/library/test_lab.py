@@ -24,7 +24,7 @@ from course_utils.evaluation import classes_seen
 from course_utils.lab import engine as engine_module
 from course_utils.lab.engine import LIMITS, QUESTIONS, Engine, in_100
 from course_utils.lab.still import PANELS
-from course_utils.lab.widget import HERE, screen
+from course_utils.lab.widget import HERE, screen, words
 
 import keras
 import numpy as np
@@ -760,6 +760,16 @@ def test_the_joined_screen_is_a_script(tmp_path):
     (tmp_path / "screen.mjs").write_text(screen(), encoding="utf-8")
     done = subprocess.run(["node", "--check", tmp_path / "screen.mjs"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "language"), [("translations/zh/notebooks", "zh"), ("notebooks", "en"), ("translations/xx", "en")]
+)
+def test_the_screen_speaks_the_language_of_the_notebook(tmp_path, monkeypatch, folder, language):
+    (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / folder)
+    assert words() == json.loads((HERE / "words" / f"{language}.json").read_text(encoding="utf-8"))
+    assert words()["language"] == language
 
 
 def test_every_word_of_the_screen_is_there_and_none_is_left_over():
