@@ -206,7 +206,7 @@ def find_universal_noise(
         network, images, target_classes, noise_limit, noise_l2_weight, steps, batch_size, restarts, start, seed,
         labels, first_step,
     )  # fmt: skip
-    with tqdm(total=len(plan.targets) * steps, desc="searching noise", delay=2, leave=False) as progress:
+    with tqdm(total=plan.length, desc="searching noise", delay=2, leave=False) as progress:
         return plan.best(plan.search(network, progress, after_step))
 
 
@@ -232,7 +232,7 @@ def _starts(
     noise_limit: float,
     generator: np.random.Generator,
 ) -> np.ndarray | None:
-    """Return where each search starts: float32, shape (restarts · targets, H, W, C), within the limit; None: zeros."""
+    """Return where searches start: float32, shape (restarts · targets, H, W, C), within the limit; None: zeros."""
     if restarts > 1:
         if start is not None:
             raise ValueError("start and restarts exclude each other: restarts begin at random")
@@ -335,6 +335,11 @@ class Plan:
     def at_once(self) -> int:
         """How many searches fit into memory at once."""
         return max(1, VALUES_AT_ONCE // (self.batch_indices.shape[1] * self.images[0].size))
+
+    @property
+    def length(self) -> int:
+        """How many steps all searches take, with those of size zero by which the best restart is found."""
+        return len(self.targets) * (len(self.step_sizes) + len(self.fresh_indices))
 
     def search(
         self, network: keras.Model, progress: tqdm, after_step: Callable[[np.ndarray], None] | None = None
