@@ -123,7 +123,7 @@ def find_universal_noise_on(
     Raises:
         TypeError, ValueError: as `find_universal_noise`, before anything is sent; something that is no client of a
             running cluster; a network that a `.keras` file cannot hold.
-        SearchStoppedError: a chunk failed, or the cluster is gone. What was found is in its attribute `found`.
+        SearchStoppedError: a chunk or after_chunk failed, or the cluster is gone. In `found` is what had come.
         SearchInterruptedError: a KeyboardInterrupt, with the same attribute.
     """
     _check_client(client)
@@ -232,9 +232,7 @@ class _ClusterSearch:
         digest = hashlib.sha256(b"".join(_layers_and_weights(content))).hexdigest()
         try:
             self.client.set_metadata([self.name], luggage)
-            with tqdm(
-                total=self.come.size * len(shared["step_sizes"]), desc="searching noise", delay=2, leave=False
-            ) as progress:
+            with tqdm(total=self.plan.length, desc="searching noise", delay=2, leave=False) as progress:
                 self.gather(digest, progress)
         except KeyboardInterrupt:
             raise SearchInterruptedError(*self.what_is_kept()) from None
