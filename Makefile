@@ -57,7 +57,7 @@ exercises: venv
 	$(BIN)/python tools/make_exercises.py
 
 results: venv
-	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(NAMES)
+	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(if $(WORKERS),--workers $(WORKERS)) $(if $(CLUSTER),--cluster $(CLUSTER)) $(NAMES)
 
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
