@@ -351,8 +351,7 @@ class AdversarialTraining(Training):
         self, network: keras.Model, noise_limit: float, attack_steps: int, clean_fraction: float, warmup_steps: int
     ) -> None:
         super().__init__(network, noise_limit)
-        self.attack_steps = attack_steps
-        self.clean_images, self.warmup_steps = int(clean_fraction * BATCH_SIZE), warmup_steps
+        self.attack_steps, self.clean_fraction, self.warmup_steps = attack_steps, clean_fraction, warmup_steps
 
     def train_step(self, data: tuple[Any, Any]) -> dict[str, Any]:
         """Find noise for the batch, and train on the noisy images."""
@@ -364,7 +363,8 @@ class AdversarialTraining(Training):
             gradient = image_gradient(self.network, tf.clip_by_value(images + noise, 0, 1), labels)
             step_size = limit * min(1.25, 2 / self.attack_steps)
             noise = tf.clip_by_value(noise + step_size * tf.sign(gradient), -limit, limit)
-        has_noise = tf.range(tf.shape(images)[0]) >= self.clean_images
+        count = tf.shape(images)[0]
+        has_noise = tf.range(count) >= tf.cast(self.clean_fraction * tf.cast(count, tf.float32), tf.int32)
         noise = tf.where(has_noise[:, None, None, None], noise, 0.0)
         return super().train_step((tf.clip_by_value(images + noise, 0, 1), labels))
 

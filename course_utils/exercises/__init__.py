@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 
 from course_utils._checks import in_short
-from course_utils.exercises.core import Answer, Findings, Question, asks, at_least
+from course_utils.exercises.core import Answer, Findings, Question, asks, at_least, words_in
 from course_utils.exercises.measures import text
 from course_utils.exercises.scoreboard import Scoreboard as Scoreboard
 from course_utils.exercises.scoreboard import attacked as attacked
@@ -15,7 +15,7 @@ from course_utils.exercises.scoreboard import attacked as attacked
 def reflection(answer: Answer) -> Findings:
     """A text of the reader's own: nobody but the reader can judge it."""
     words = "words (whether they are right, only you can say)"
-    yield at_least(words, len(answer.findings.split()), 20, "Say a little more, and why.", ".0f")
+    yield at_least(words, len(words_in(answer.findings)), 20, "Say a little more, and why.", ".0f")
 
 
 def questions(exercise: str) -> list[Question]:

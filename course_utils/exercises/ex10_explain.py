@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils._checks import in_short
-from course_utils.exercises.core import Answer, Finding, Findings, Measure, asks, at_least, note
+from course_utils.exercises.core import Answer, Finding, Findings, Measure, asks, at_least, note, words_in
 from course_utils.exercises.measures import (
     LIMIT,
     accuracy_under,
@@ -106,7 +106,7 @@ def explanation(part: str, least: int, most: int, topics: Mapping[str, Sequence[
     @asks(**{part: text})  # type: ignore[arg-type]
     def measure(answer: Answer) -> Findings:
         explained = " ".join(getattr(answer, part).lower().split())
-        words = re.findall(r"[\w'’-]+", explained)
+        words = words_in(explained)
         reason = "A friend would ask: and how?" if len(words) < least else "What can go?"
         yield Finding("words", len(words), least, most, reason, ".0f")
         yield at_least("different words", len(set(words)), least / 2, "Say more than one thing.", ".0f")
@@ -120,7 +120,9 @@ def explanation(part: str, least: int, most: int, topics: Mapping[str, Sequence[
 
 def speaks_of(explained: str, words: Sequence[str]) -> bool:
     """Does a text hold one of these words, or a longer one that begins like it; of three letters or fewer itself?"""
-    return any(re.search(rf"\b{re.escape(word)}" + (r"s?\b" if len(word) <= 3 else ""), explained) for word in words)
+    latin = [re.escape(word) + (r"s?\b" if len(word) <= 3 else "") for word in words if word.isascii()]
+    chinese = [word for word in words if not word.isascii()]  # there a word may begin anywhere
+    return any(re.search(rf"\b{word}", explained) for word in latin) or any(word in explained for word in chinese)
 
 
 # What a text must speak of, and the words of which any will do, or their beginnings. Rather too many than too few:

@@ -259,7 +259,18 @@ PAGES = {
         shifted, rotated or soiled, and a defendant who is to be capable of it must be educated accordingly, at
         some expense of accuracy.""",
 }
+CHINESE = {
+    "in a sentence": (3, "把同一种淡淡的噪声加到几乎任何一张照片上，你还认得出来，电脑里的网络却全都认成了 3。"),
+    "in a paragraph": (
+        4,
+        """有一种噪声，只要做一次，加到随便哪张照片上，电脑里的网络就会认错，而且错成我们指定的那个类别，比如全都
+        认成 3。怎么找到它呢？拿一批图像，加上现在的噪声，看看网络离我们要的答案还差多少，再对每个像素求梯度：它告诉
+        我们，这个像素变深一点还是变浅一点，答案会更靠近目标。于是让噪声朝这个方向挪一小步，超出界限的部分截掉，再换
+        一批图像，如此重复二十次左右。人看上去只觉得照片有点脏，网络却再也认不对了，连从来没有见过的图像也是这样。""",
+    ),
+}
 HONEST = {
+    **{f"in Chinese, {name}": answer for name, answer in CHINESE.items()},
     **{f"{name}, in a sentence": (3, text) for name, text in SENTENCES.items()},
     **{f"{name}, in a paragraph": (4, text) for name, text in PARAGRAPHS.items()},
     **{f"{name}, on a page": (5, text) for name, text in PAGES.items()},
@@ -353,3 +364,5 @@ def test_words_are_found_by_their_beginnings_and_short_ones_as_a_whole():
     assert not speaks_of("a network", ["work"])
     assert speaks_of("the ai's view, and both ais", ["ai"])
     assert not speaks_of("it aims again at the main thing", ["ai", "net"])
+    assert speaks_of("一种固定的噪声让网络认错", ["噪声"])
+    assert not speaks_of("一种固定的图案让网络认错", ["噪声"])
