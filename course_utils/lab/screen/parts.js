@@ -155,7 +155,7 @@ export function picture(bytes, shape, label) {
 
 // Curves of a proof, with the limit that the slider stands at.
 export function proofCurves(words, points, limit, most) {
-  const { chart, x, y } = axes(words("proof"), most, 200, [0, 0.1, 0.2, 0.3, 0.4]);
+  const { chart, x, y } = axes(words("panel_proof"), most, 200, [0, 0.1, 0.2, 0.3, 0.4]);
   for (const kind of ["clean", "attacked", "proven"]) {
     const there = points.map((point) => [point.limit, 100 * point[kind]]);
     chart.append(line({ x, y }, there, kind), ...there.map(([one, count]) => svg("circle", { cx: x(one), cy: y(count), r: 3, class: `curve-dot ${kind}` })));
