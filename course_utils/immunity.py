@@ -219,7 +219,7 @@ def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Mode
     if input_shape(copy) != images.shape[1:]:  # it takes any size, or is a class of the reader's own
         copy = keras.Sequential([keras.Input(images.shape[1:]), copy])
     if copy.trainable_variables:
-        check_gradients(copy, images[:8])
+        tf.distribute.get_strategy().run(check_gradients, (copy, images[:8]))  # where each device has its weights
     return copy, copy.output_shape[-1]
 
 
