@@ -59,6 +59,9 @@ exercises: venv
 results: venv
 	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(if $(WORKERS),--workers $(WORKERS)) $(if $(CLUSTER),--cluster $(CLUSTER)) $(NAMES)
 
+bench-waiting: venv
+	$(BIN)/python benchmarks/waiting.py $(if $(ALL),--all)
+
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
 
