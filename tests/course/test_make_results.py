@@ -306,6 +306,14 @@ def test_a_number_outside_what_the_seeds_showed_is_found(checked, changes, words
     assert all(part in line for part in words)
 
 
+@pytest.mark.parametrize(("accuracy", "count"), [(0.504, 0), (0.496, 0), (0.506, 1), (0.494, 1)])
+def test_a_number_of_one_seed_alone_may_differ_by_a_few_images(make_results, accuracy, count):
+    make_results.enter(seeds=1)
+    make_results.main([])
+    make_results.enter(run=lambda seed: {"accuracy": accuracy})
+    assert len(make_results.outside("one")) == count
+
+
 def test_every_number_that_is_outside_is_told(checked):
     assert len(checked({"accuracy": 2, "rounds": [{"noisy": 7}, {"noisy": 8}]})) == 4, (
         "a truth value that is gone, too"
