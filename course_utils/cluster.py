@@ -20,7 +20,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ import numpy as np
 from tqdm import tqdm
 
 try:
-    from distributed import Client, Future, as_completed, get_client, get_worker
+    import dask
+    from distributed import Client, Future, LocalCluster, as_completed, get_client, get_worker
 except ModuleNotFoundError:
     raise ImportError('a search on a cluster needs one more package: pip install -e ".[cluster]"') from None
 
@@ -54,6 +55,28 @@ SECONDS_TO_LOOK = 1  # from one look at the workers to the next
 SECONDS_TO_RESTART = 10  # until a worker is left out whose nanny does not answer, either
 _kept: dict[str, Any] = {}  # in a worker: the network and the plan that it fetched last
 _fetching = threading.Lock()
+
+
+@contextlib.contextmanager
+def local_client(workers: int = 2, threads: int = 1) -> Iterator[Client]:
+    """Start workers on this machine, which listen to nobody else, and give a client of them; they end with it.
+
+    Args:
+        workers: so many processes.
+        threads: TensorFlow's in each of them.
+    """
+    check_count(workers, "workers"), check_count(threads, "threads")
+    names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
+    # Set before a worker starts: it imports what the script imports that calls this, and TensorFlow with it.
+    before = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, str(threads))}
+    here = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set(before),
+        LocalCluster(n_workers=workers, threads_per_worker=1, preload=DEAF, **here) as cluster,
+        cluster.get_client() as client,
+    ):
+        client.wait_for_workers(workers)
+        yield client
 
 
 class SearchStoppedError(RuntimeError):

@@ -1,8 +1,7 @@
 """The long experiments, one function for each results/NAME.json that `make results` writes."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -498,17 +497,6 @@ def imagenet_sweep(seed: int) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def workers_of_one_thread(count: int) -> Iterator[Any]:
-    """Start so many workers on this machine, and give a client."""
-    from distributed import LocalCluster  # here, since no other experiment needs it
-
-    settings = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=count, **settings) as cluster, cluster.get_client() as client:
-        client.wait_for_workers(count)
-        yield client
-
-
 def cluster_search(client: Any, network: keras.Model, images: np.ndarray, targets: Sequence[int], **settings: Any):  # type: ignore[no-untyped-def]
     """Search on a cluster; return the noise, the seconds until each noise had come, and the bytes sent meanwhile."""
     from course_utils.cluster import find_universal_noise_on
@@ -525,13 +513,15 @@ def imagenet_cluster(
     seed: int, counts: Sequence[int] = (2, 4, 8, 16, 24), steps: int = 60, photographs: int = 800
 ) -> dict[str, Any]:
     """Noise for MobileNetV2 towards many classes on one worker and on two, of one thread each: a sweep, one seed."""
+    from course_utils.cluster import local_client
+
     samples, network = load_imagenet_samples(), imagenet_network()
     images, limit = samples.train.images[:photographs], 16 / 255
     targets = np.random.default_rng(seed).permutation(network.output_shape[-1])[: max(counts)]
     settings = {"noise_limit": limit, "steps": steps, "batch_size": 20, "seed": seed}
     numbers: dict[str, Any] = {"targets": targets.tolist(), "photographs": len(images)}
     for workers in (1, 2):
-        with workers_of_one_thread(workers) as client:
+        with local_client(workers) as client:
             # Each worker fetches the network and compiles the search, which is timed by itself.
             few = {**settings, "steps": 1}
             _, start, _ = cluster_search(client, network, images, targets[: 2 * workers], **few)

@@ -16,7 +16,6 @@ if __name__ == "__main__":
     import stopping  # noqa: F401
 
 import argparse
-import contextlib
 import math
 import os
 import sys
@@ -148,19 +147,13 @@ def keep_networks(networks: dict[str, bytes]) -> None:
             keep_pretrained_network(keras.saving.load_model(path, compile=False), name)
 
 
-@contextlib.contextmanager
-def client_of(workers: int, address: str) -> Iterator[Any]:
+def client_of(workers: int, address: str) -> Any:
     """Open a client of a cluster: one elsewhere, or of workers on this machine, which share its cores."""
-    from distributed import Client, LocalCluster
+    from course_utils.cluster import local_client
 
-    with contextlib.ExitStack() as stack:
-        if not address:
-            threads = str(max(1, (os.cpu_count() or 1) // workers))
-            names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
-            settings = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-            cluster = LocalCluster(**settings, memory_limit=0, env=dict.fromkeys(names, threads))
-            address = stack.enter_context(cluster).scheduler_address
-        yield stack.enter_context(Client(address))
+    from distributed import Client
+
+    return Client(address) if address else local_client(workers, max(1, (os.cpu_count() or 1) // workers))
 
 
 def numbers_in(value: Any, way: str = "") -> Iterator[tuple[str, float]]:
