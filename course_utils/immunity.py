@@ -215,6 +215,8 @@ def _listed(target_classes: Sequence[int] | None, classes: int) -> Sequence[int]
 
 def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Model, int]:
     """Return a copy that is ready to be trained and knows its shapes, and how many classes it has."""
+    if tf.distribute.has_strategy():
+        raise ValueError("this training knows no tf.distribute strategy: call it outside strategy.scope()")
     copy = copy_network(network, images)
     if input_shape(copy) != images.shape[1:]:  # it takes any size, or is a class of the reader's own
         copy = keras.Sequential([keras.Input(images.shape[1:]), copy])

@@ -530,3 +530,12 @@ def test_words_between_dollars_are_shown_letter_by_letter(digits):
     figure.savefig(io.BytesIO(), format="png")
     plot_confusion(np.eye(10, dtype=int), names).savefig(io.BytesIO(), format="png")
     plt.close("all")
+
+
+def test_trainings_within_a_strategy_are_told_to_leave_it(train):
+    network = linear_network((14, 14, 1))
+    with (
+        tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
+        pytest.raises(ValueError, match=r"outside strategy.scope"),
+    ):
+        adversarial_training(network, *train, steps=2)
