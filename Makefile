@@ -16,7 +16,7 @@ THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
 PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
 
-.PHONY: lab app test nightly test-all seeds check notebooks exercises results bench bench-cluster readme lock venv
+.PHONY: lab app test nightly test-all seeds check notebooks exercises pages results bench bench-cluster bench-waiting readme lock venv
 
 lab: venv
 	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_OPTIONS) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
@@ -55,6 +55,10 @@ notebooks: venv
 
 exercises: venv
 	$(BIN)/python tools/make_exercises.py
+
+# Each notebook as one HTML file, in build/pages.
+pages: venv
+	$(BIN)/python tools/make_pages.py $(NOTEBOOKS)
 
 results: venv
 	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(if $(WORKERS),--workers $(WORKERS)) $(if $(CLUSTER),--cluster $(CLUSTER)) $(NAMES)
