@@ -14,13 +14,20 @@ from course_utils import find_universal_noise
 
 import keras
 import numpy as np
+import psutil
 import pytest
 from helpers import ROOT, case
 
 distributed = pytest.importorskip("distributed")
 
 from course_utils import cluster as cluster_module  # noqa: E402
-from course_utils.cluster import DEAF, SearchInterruptedError, SearchStoppedError, find_universal_noise_on  # noqa: E402
+from course_utils.cluster import (  # noqa: E402
+    DEAF,
+    SearchInterruptedError,
+    SearchStoppedError,
+    find_universal_noise_on,
+    local_client,
+)
 
 SHAPE, CLASSES = (8, 8, 1), 5
 IMAGES = np.random.default_rng(0).uniform(size=(60, *SHAPE)).astype(np.float32)
@@ -139,6 +146,17 @@ def test_a_worker_starts_tensorflow_with_its_share_of_threads(client, network):
     find_universal_noise_on(client, network, IMAGES, [0, 1, 2, 3], seed=0)
     threads = client.run(lambda: os.environ.get("TF_NUM_INTRAOP_THREADS"))
     assert set(threads.values()) == {"1"}
+
+
+def test_workers_on_this_machine_begin_with_the_threads_they_were_given():
+    """Not later: a worker of a script imports TensorFlow with it."""
+    with local_client(2, threads=3) as client:
+        began_with = client.run(lambda: psutil.Process().environ().get("TF_NUM_INTRAOP_THREADS"))
+        hosts = {worker.split("://")[1].split(":")[0] for worker in began_with}
+        assert list(began_with.values()) == ["3", "3"]
+        assert hosts == {"127.0.0.1"}
+    with pytest.raises(ValueError, match="workers"), local_client(0):
+        pass
 
 
 # Faults

@@ -39,7 +39,8 @@ def trained():
     network = course_utils.linear_network((8, 8, 1), 2)
     clean = fit(Training(network, 0.1), images, labels, 40, seed=0)
     immune = course_utils.adversarial_training(network, images, labels, 0.1, steps=40, clean_fraction=0.5, seed=0)
-    return [loss(one) for one in (clean, immune)], clean.get_weights()
+    certified = course_utils.certified_training(network, images, labels, 0.05, steps=40, batch_size=64, seed=0)
+    return [loss(one) for one in (clean, immune)], clean.get_weights() + certified.get_weights()
 
 
 alone, weights = trained()
@@ -59,7 +60,7 @@ def test_training_on_two_devices_comes_to_the_same_loss():
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["devices"] == 2
-    assert found["weights"] < 1e-4, "the clean training, but for rounding"
+    assert found["weights"] < 1e-4, "the clean training and the certified one, but for rounding"
     assert found["together"][0] == pytest.approx(found["alone"][0], abs=1e-4)
     assert found["together"][1] == pytest.approx(found["alone"][1], abs=0.05), "its noise starts at other places"
 

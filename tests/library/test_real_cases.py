@@ -18,6 +18,7 @@ from course_utils import (
     find_image_noise,
     find_universal_noise,
     immunise_in_turn,
+    immunise_interleaved,
     linear_network,
     noise_lab,
     plot_confusion,
@@ -532,10 +533,11 @@ def test_words_between_dollars_are_shown_letter_by_letter(digits):
     plt.close("all")
 
 
-def test_trainings_within_a_strategy_are_told_to_leave_it(train):
+@pytest.mark.parametrize("immunise", [immunise_in_turn, immunise_interleaved])
+def test_trainings_that_move_a_noise_are_told_to_leave_a_strategy(immunise, train):
     network = linear_network((14, 14, 1))
     with (
         tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
         pytest.raises(ValueError, match=r"outside strategy.scope"),
     ):
-        adversarial_training(network, *train, steps=2)
+        immunise(network, *train)
