@@ -542,3 +542,21 @@ def imagenet_cluster(
         "efficiency": round(one / 2 / two, 3),
         "success": [round(report.success_rate or 0.0, 4) for report in reports],
     }
+
+
+@experiment(seeds=1, data=load_imagenet_samples)
+def imagenet_targets(seed: int, count: int = 24, steps: int = 1_000, batch_size: int = 10) -> dict[str, Any]:
+    """Noise for MobileNetV2 towards the classes of `imagenet_cluster`, searched for longer: a sweep, one seed."""
+    from course_utils.cluster import find_universal_noise_on, local_client
+
+    samples, network = load_imagenet_samples(), imagenet_network()
+    targets, limit = np.random.default_rng(seed).permutation(network.output_shape[-1])[:count], 16 / 255
+    settings = {"noise_limit": limit, "steps": steps, "batch_size": batch_size, "first_step": 0.1, "seed": seed}
+    with local_client(2) as client:
+        noise = find_universal_noise_on(client, network, samples.train.images, targets, **settings)
+    reports = [
+        evaluate_noise(network, samples.test.images, None, each, int(target), limit)
+        for target, each in zip(targets, noise, strict=True)
+    ]
+    success = [round(report.success_rate or 0.0, 4) for report in reports]
+    return {"targets": targets.tolist(), "steps": steps, "batch_size": batch_size, "success": success}
