@@ -51,8 +51,8 @@ def seconds(command: list[str], where: Path = ROOT) -> float:
 
 
 def imported_with_the_course() -> list[str]:
-    """Name the packages that `import course_utils` brings along, of those that only a few functions use."""
-    script = "import sys, course_utils; print(*sys.modules)"
+    """Name the packages that `import course_utils` brings along, beside Keras's, of those that few functions use."""
+    script = "import sys, keras; theirs = set(sys.modules); import course_utils; print(*set(sys.modules) - theirs)"
     asked = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     return sorted(set(ONLY_WHERE_USED) & set(asked.stdout.split()))
 

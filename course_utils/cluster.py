@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import io
 import math
+import os
 import pickle
 import re
 import tempfile
@@ -24,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from course_utils._checks import (
     LOOKED_AT,
@@ -67,11 +69,13 @@ def local_client(workers: int = 2, threads: int = 1) -> Iterator[Client]:
     """
     check_count(workers, "workers"), check_count(threads, "threads")
     names = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
-    # Set before a worker starts: it imports what the script imports that calls this, and TensorFlow with it.
-    before = {"distributed.nanny.pre-spawn-environ": dict.fromkeys(names, str(threads))}
+    # Set before a worker starts: it imports what the script imports that calls this, and TensorFlow with it. What is
+    # set here already would go before what Dask is told.
+    before = dict.fromkeys(names, str(threads))
     here = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
-        dask.config.set(before),
+        dask.config.set({"distributed.nanny.pre-spawn-environ": before}),
+        patch.dict(os.environ, before),
         LocalCluster(n_workers=workers, threads_per_worker=1, preload=DEAF, **here) as cluster,
         cluster.get_client() as client,
     ):
