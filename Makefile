@@ -17,7 +17,7 @@ THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
 PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
 
-.PHONY: lab app test nightly test-all seeds check notebooks exercises translations results bench readme lock venv
+.PHONY: lab app test nightly test-all seeds check notebooks exercises translations pages results bench bench-cluster bench-waiting readme lock venv
 .PHONY: book handout wheelhouse slides progress
 
 lab: venv
@@ -62,11 +62,21 @@ exercises: venv
 translations: venv
 	$(BIN)/python tools/translations.py
 
+# Each notebook as one HTML file, in build/pages.
+pages: venv
+	$(BIN)/python tools/make_pages.py $(NOTEBOOKS)
+
 results: venv
-	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(NAMES)
+	$(BIN)/python tools/make_results.py $(if $(CHECK),--check) $(if $(WORKERS),--workers $(WORKERS)) $(if $(CLUSTER),--cluster $(CLUSTER)) $(NAMES)
+
+bench-waiting: venv
+	$(BIN)/python benchmarks/waiting.py $(if $(ALL),--all)
 
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
+
+bench-cluster: venv
+	$(BIN)/python benchmarks/cluster.py
 
 readme: venv
 	$(BIN)/python tools/make_readme.py

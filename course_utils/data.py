@@ -69,6 +69,8 @@ def _whole_numbers(labels: np.ndarray, count: int) -> np.ndarray:
     """Return labels as int64, shape (count,); Keras gives those of some data sets as a column, (count, 1)."""
     if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be whole numbers, got {labels.dtype}")
+    if labels.dtype.kind == "u" and labels.size and labels.max() >= 2**63:
+        raise ValueError(f"labels must be below 2⁶³, got {labels.max()}")
     if labels.shape not in ((count,), (count, 1)):
         raise ValueError(f"labels must be one for each of the {count:,} images, got the shape {labels.shape}")
     return labels.reshape(count).astype(np.int64, copy=False)
@@ -164,7 +166,7 @@ def keras_home() -> Path:
 def in_data_folder(name: str) -> Path | None:
     """Return where something lies in the folder that COURSE_DATA_DIR names; None when it does not, or names none."""
     folder = data_folder()
-    return folder / name if folder and os.path.exists(folder / name) else None
+    return folder / name if folder and lies_at(folder / name) else None
 
 
 class DamagedFileError(ValueError):
@@ -185,6 +187,17 @@ def announce_fallback(missing: str, fallback: str, name: str) -> None:
     print(f"{missing}. {fallback} are the fallback: everything works, but the numbers in the text are about {name}.")
 
 
+def lies_at(path: Path) -> bool:
+    """Is there anything? ValueError when a folder on the way may not be entered, since then nobody knows."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        raise ValueError(f"{path} cannot be looked for: a folder above it may not be entered") from None
+    except (OSError, ValueError):  # a name that no file can have is a ValueError
+        return False
+    return True
+
+
 def read_file(path: Path) -> bytes:
     """Read a whole file; ValueError when that is not possible."""
     try:
@@ -195,7 +208,7 @@ def read_file(path: Path) -> bytes:
 
 def _find(name: str, url: str, file_hash: str, folder: Path | None, cache: Path) -> tuple[Path | None, str]:
     """Return the path of a data file and the place in words, or None and the reason why there is none."""
-    if folder and os.path.exists(folder / name):
+    if folder and lies_at(folder / name):
         return folder / name, "the folder in COURSE_DATA_DIR"
     if folder:
         print(f"COURSE_DATA_DIR is set, but there is no file {folder / name}. Looking elsewhere.")

@@ -181,6 +181,7 @@ def immunise_in_turn(
     noise_steps = check_count(noise_steps, "noise_steps", 0)
     training_steps = check_count(training_steps, "training_steps", 0)
     check_callback(watch, "watch")
+    _check_one_device()
     network, classes = _copy_to_train(network, images)
     targets = [check_target_class(target, classes) for target in _listed(target_classes, classes)]
     before = weights_before(network)
@@ -203,6 +204,12 @@ def immunise_in_turn(
     return network
 
 
+def _check_one_device() -> None:
+    """Raise ValueError within a strategy: noise that moves beside the weights would be another on each device."""
+    if tf.distribute.has_strategy():
+        raise ValueError("this training knows no tf.distribute strategy: call it outside strategy.scope()")
+
+
 def _listed(target_classes: Sequence[int] | None, classes: int) -> Sequence[int]:
     """Return the classes to go through: all of them for None."""
     if target_classes is None:
@@ -219,7 +226,7 @@ def _copy_to_train(network: keras.Model, images: np.ndarray) -> tuple[keras.Mode
     if input_shape(copy) != images.shape[1:]:  # it takes any size, or is a class of the reader's own
         copy = keras.Sequential([keras.Input(images.shape[1:]), copy])
     if copy.trainable_variables:
-        check_gradients(copy, images[:8])
+        tf.distribute.get_strategy().run(check_gradients, (copy, images[:8]))  # where each device has its weights
     return copy, copy.output_shape[-1]
 
 
@@ -251,6 +258,7 @@ def immunise_interleaved(
     adversarial training" (2018), is a relative. Explained in notebook 06.
     """
     images, labels, noise_limit = check_inputs(network, images, labels, noise_limit)
+    _check_one_device()
     training = InterleavedTraining(_copy_to_train(network, images)[0], noise_limit)
     return fit(training, images, labels, steps, seed)
 

@@ -145,7 +145,11 @@ def predict(prediction: Any) -> str:
 
     Explained in notebook 00.
     """
-    text = "" if is_empty(prediction) else str(prediction)
+    try:
+        text = "" if is_empty(prediction) else str(prediction)
+    except Exception as error:  # whatever a reader may write down
+        print(f"Not kept: {type(error).__name__}. Write your prediction down in words or numbers.")
+        return ""
     print(f"Kept: you expect {text}" if text else "No prediction yet. Replace ... by yours, however wild, or go on.")
     return text
 

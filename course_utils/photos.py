@@ -24,6 +24,7 @@ from course_utils.data import (
     in_data_folder,
     in_splits,
     keras_home,
+    lies_at,
     read_arrays,
     read_file,
 )
@@ -109,7 +110,7 @@ def load_cifar10() -> Dataset:
 def _load_cifar10(choice: str, folder: Path | None) -> Dataset:
     if fallback_is_asked_for(choice):
         return _fallback_for_cifar10("COURSE_DATA asks for it")
-    if folder and os.path.exists(path := folder / "cifar10.npz"):
+    if folder and lies_at(path := folder / "cifar10.npz"):
         arrays = read_arrays(path, CIFAR_HASH, CIFAR_SHAPES)
         return _real_cifar10(arrays, "a part of it, from the folder in COURSE_DATA_DIR")
     _check_batches()
@@ -137,7 +138,7 @@ def _check_batches() -> None:
     home = keras_home() if os.access(keras_home(), os.W_OK) else Path("/tmp/.keras")  # Keras's own rule
     folder = home / "datasets" / "cifar-10-batches-py-target" / "cifar-10-batches-py"
     for name in CIFAR_BATCHES if os.path.isdir(folder) else ():
-        there = os.path.exists(folder / name)
+        there = lies_at(folder / name)
         found = hashlib.md5(read_file(folder / name)).hexdigest() if there else "none, since there is no such file"
         if found != CIFAR_BATCHES[name]:
             raise DamagedFileError(folder / name, "MD5 of the file", found, CIFAR_BATCHES[name], to_move=f"{folder}")
@@ -348,7 +349,7 @@ def _listed(paths: list[Path]) -> str:
 def _labels(paths: list[Path]) -> np.ndarray:
     """Look up what each picture shows, in labels.json beside them; -1 where that is not known."""
     file, labels, entry = paths[0].parent / "labels.json", np.full(len(paths), -1), ""
-    content = read_file(file) if os.path.exists(file) else "{}"
+    content = read_file(file) if lies_at(file) else "{}"
     try:
         known = {**json.loads(content)}
         for place, name in enumerate(path.stem for path in paths):

@@ -201,39 +201,13 @@ def find_universal_noise(
     Source: the idea is that of Moosavi-Dezfooli et al., "Universal adversarial perturbations" (2017), and of
     M. E. H. Pedersen, "TensorFlow Tutorials" #12 (2016). Explained in notebook 04.
     """
-    images = check_stored_images(images, network)
-    classes = check_network(network, images)
-    targets = _targets(target_classes, classes, len(images))
-    known, temperature = _to_be_counted(network, images, labels, classes)
-    noise_limit = check_noise_limit(noise_limit)
-    noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
-    steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
-    check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
-    restarts = check_count(restarts, "restarts", 1, 1_000)
-    first_step = check_number(first_step, "first_step", 0, 1, "(]")
     check_callback(after_step, "after_step")
-    generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
-    batch_indices = generator.integers(len(images), size=(steps, batch_size))
-    all_targets = np.tile(targets, restarts)
-    noise = _starts(start, restarts, (len(all_targets), *images.shape[1:]), noise_limit, generator)
-    step_sizes = noise_limit * np.linspace(first_step, 0, steps, endpoint=False, dtype=np.float32)
-    kind = target_classes is not None, labels is not None
-    function = compiled(network, _universal_search, tuple(images.shape[1:]), images.dtype.name, *kind)
-    at_once = max(1, VALUES_AT_ONCE // (batch_size * noise[0].size))
-    with tqdm(total=len(noise) * steps, desc="searching noise", delay=2, leave=False) as progress:
-        settings = noise_limit, noise_l2_weight, temperature
-        search = _Search(function, images, known, settings, at_once, progress, after_step)
-        starts = noise
-        noise, losses = search(starts, all_targets, batch_indices, step_sizes)
-        log_scores = target_classes is None and labels is None  # these have a slope wherever there is one at all
-        if (log_scores or losses.min() > 0) and np.array_equal(noise, starts):
-            raise NoGradientError
-        if restarts > 1 and target_classes is not None:
-            fresh = generator.integers(len(images), size=(1 + 256 // batch_size, batch_size))
-            noise = search.best_of(restarts, noise, all_targets, fresh)
-    if not np.isfinite(noise).all():
-        raise SteepGradientError
-    return noise
+    plan = Plan.drawn(
+        network, images, target_classes, noise_limit, noise_l2_weight, steps, batch_size, restarts, start, seed,
+        labels, first_step,
+    )  # fmt: skip
+    with tqdm(total=plan.length, desc="searching noise", delay=2, leave=False) as progress:
+        return plan.best(plan.search(network, progress, after_step))
 
 
 def _targets(target_classes: int | Sequence[int] | np.ndarray | None, classes: int, images: int) -> np.ndarray:
@@ -257,16 +231,142 @@ def _starts(
     shape: tuple[int, ...],
     noise_limit: float,
     generator: np.random.Generator,
-) -> np.ndarray:
-    """Return where each search starts: float32, shape (restarts · targets, H, W, C), within the limit."""
+) -> np.ndarray | None:
+    """Return where searches start: float32, shape (restarts · targets, H, W, C), within the limit; None: zeros."""
     if restarts > 1:
         if start is not None:
             raise ValueError("start and restarts exclude each other: restarts begin at random")
         return generator.uniform(-noise_limit, noise_limit, shape).astype(np.float32)
     if start is None:
-        return np.zeros(shape, np.float32)
+        return None
     start = check_noise(start, np.empty(shape, np.float32), name="start")
     return np.broadcast_to(np.clip(start, -noise_limit, noise_limit), shape)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, or a part of it.
+
+    Attributes:
+        noise: float32, shape (searches, H, W, C).
+        moved: whether any noise has left its start, or a loss was so low that none had to.
+        losses: float32, shape (searches,), on fresh images; smaller is better. Zeros where none were to be drawn.
+    """
+
+    noise: np.ndarray
+    moved: bool
+    losses: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a search for universal noise will do, drawn before its first step: any part can be made anywhere.
+
+    Attributes:
+        images: float32 or uint8, shape (N, H, W, C).
+        labels: int64, shape (N,).
+        targets: int64, shape (searches,): all target classes, and again for each restart.
+        starts: float32, shape (searches, H, W, C); None where all begin with zeros.
+        batch_indices: which images each step looks at, shape (steps, batch_size).
+        fresh_indices: on which ones the best restart is found, shape (batches, batch_size); none without restarts.
+        step_sizes: float32, shape (steps,), in pixel units.
+        settings: noise limit, weight of the penalty, and how sharply to count.
+        kind: whether there are target classes, and labels.
+        restarts: how often each search is made.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    targets: np.ndarray
+    starts: np.ndarray | None
+    batch_indices: np.ndarray
+    fresh_indices: np.ndarray
+    step_sizes: np.ndarray
+    settings: tuple[float, float, float]
+    kind: tuple[bool, bool]
+    restarts: int
+
+    @classmethod
+    def drawn(
+        cls,
+        network: keras.Model,
+        images: np.ndarray,
+        target_classes: int | Sequence[int] | np.ndarray | None,
+        noise_limit: float,
+        noise_l2_weight: float,
+        steps: int,
+        batch_size: int,
+        restarts: int,
+        start: np.ndarray | None,
+        seed: int | None,
+        labels: np.ndarray | None,
+        first_step: float,
+    ) -> "Plan":
+        """Check what `find_universal_noise` was given, and draw all that is random."""
+        images = check_stored_images(images, network)
+        classes = check_network(network, images)
+        targets = _targets(target_classes, classes, len(images))
+        known, temperature = _to_be_counted(network, images, labels, classes)
+        noise_limit = check_noise_limit(noise_limit)
+        noise_l2_weight = check_number(noise_l2_weight, "noise_l2_weight")
+        steps, batch_size = check_count(steps, "steps"), check_count(batch_size, "batch_size")
+        check_count(steps * batch_size, "steps × batch_size", maximum=10**9)
+        restarts = check_count(restarts, "restarts", 1, 1_000)
+        first_step = check_number(first_step, "first_step", 0, 1, "(]")
+        generator = np.random.default_rng(random.randrange(2**32) if seed is None else check_seed(seed))
+        batch_indices = generator.integers(len(images), size=(steps, batch_size))
+        targets = np.tile(targets, restarts)
+        starts = _starts(start, restarts, (len(targets), *images.shape[1:]), noise_limit, generator)
+        fresh = 1 + 256 // batch_size if restarts > 1 and target_classes is not None else 0
+        return cls(
+            images=images,
+            labels=known,
+            targets=targets,
+            starts=starts,
+            batch_indices=batch_indices,
+            fresh_indices=generator.integers(len(images), size=(fresh, batch_size)),
+            step_sizes=noise_limit * np.linspace(first_step, 0, steps, endpoint=False, dtype=np.float32),
+            settings=(noise_limit, noise_l2_weight, temperature),
+            kind=(target_classes is not None, labels is not None),
+            restarts=restarts,
+        )
+
+    @property
+    def at_once(self) -> int:
+        """How many searches fit into memory at once."""
+        return max(1, VALUES_AT_ONCE // (self.batch_indices.shape[1] * self.images[0].size))
+
+    @property
+    def length(self) -> int:
+        """How many steps all searches take, with those of size zero by which the best restart is found."""
+        return len(self.targets) * (len(self.step_sizes) + len(self.fresh_indices))
+
+    def search(
+        self, network: keras.Model, progress: tqdm, after_step: Callable[[np.ndarray], None] | None = None
+    ) -> Found:
+        """Make all searches."""
+        shape, dtype = tuple(self.images.shape[1:]), self.images.dtype.name
+        function = compiled(network, _universal_search, shape, dtype, *self.kind)
+        make = _Search(function, self.images, self.labels, self.settings, self.at_once, progress, after_step)
+        starts = np.zeros((len(self.targets), *shape), np.float32) if self.starts is None else self.starts
+        noise, losses = make(starts, self.targets, self.batch_indices, self.step_sizes)
+        log_scores = self.kind == (False, False)  # these have a slope wherever there is one at all
+        moved = not ((log_scores or losses.min() > 0) and np.array_equal(noise, starts))
+        # Steps of size zero tell the losses on fresh images.
+        look, still = replace(make, after_step=None), np.zeros(len(self.fresh_indices), np.float32)
+        return Found(noise, moved, look(noise, self.targets, self.fresh_indices, still)[1])
+
+    def best(self, found: Found) -> np.ndarray:
+        """Return what was found for each target by the best of its restarts; all of it where there are no targets."""
+        noise = found.noise
+        if not found.moved:
+            raise NoGradientError
+        if len(self.fresh_indices):
+            best = found.losses.reshape(self.restarts, -1).argmin(axis=0)
+            noise = noise.reshape(self.restarts, -1, *noise.shape[1:])[best, np.arange(len(best))]
+        if not np.isfinite(noise).all():
+            raise SteepGradientError
+        return noise
 
 
 @dataclass(frozen=True)
@@ -307,13 +407,6 @@ class _Search:
                     self.after_step(noise[some].copy())
                 self.progress.update(len(noise[some]) * len(step_sizes[part]))
         return noise, losses
-
-    def best_of(self, restarts: int, noise: np.ndarray, targets: np.ndarray, batch_indices: np.ndarray) -> np.ndarray:
-        """Return the best restart for each target by its loss on fresh images, which steps of size zero tell."""
-        look = replace(self, after_step=None)
-        _, losses = look(noise, targets, batch_indices, np.zeros(len(batch_indices), np.float32))
-        best = losses.reshape(restarts, -1).argmin(axis=0)
-        return noise.reshape(restarts, -1, *noise.shape[1:])[best, np.arange(len(best))]
 
 
 def _to_be_counted(

@@ -39,6 +39,7 @@ from course_utils.photos import CIFAR_LIMIT, imagenet_classes, train_immune_cifa
 
 import keras
 import numpy as np
+import psutil
 import tensorflow as tf
 from measurements import keep_pretrained_network
 
@@ -494,3 +495,68 @@ def imagenet_sweep(seed: int) -> dict[str, Any]:
         "by_class": {name: search(classes.index(name), 16 / 255, 60, everything) for name in SOME_CLASSES},
         "by_number": [search(None, 10 / 255, 60, count) for count in (50, 100, 200, 400, everything)],
     }
+
+
+def cluster_search(client: Any, network: keras.Model, images: np.ndarray, targets: Sequence[int], **settings: Any):  # type: ignore[no-untyped-def]
+    """Search on a cluster; return the noise, the seconds until each noise had come, and the bytes sent meanwhile."""
+    from course_utils.cluster import find_universal_noise_on
+
+    start, sent, come = time.perf_counter(), psutil.net_io_counters(pernic=True)["lo"].bytes_sent, []
+    noise = find_universal_noise_on(
+        client, network, images, targets, after_chunk=lambda *_: come.append(time.perf_counter() - start), **settings
+    )
+    return noise, come, psutil.net_io_counters(pernic=True)["lo"].bytes_sent - sent
+
+
+@experiment(seeds=1, data=load_imagenet_samples)
+def imagenet_cluster(
+    seed: int, counts: Sequence[int] = (2, 4, 8, 16, 24), steps: int = 60, photographs: int = 800
+) -> dict[str, Any]:
+    """Noise for MobileNetV2 towards many classes on one worker and on two, of one thread each: a sweep, one seed."""
+    from course_utils.cluster import local_client
+
+    samples, network = load_imagenet_samples(), imagenet_network()
+    images, limit = samples.train.images[:photographs], 16 / 255
+    targets = np.random.default_rng(seed).permutation(network.output_shape[-1])[: max(counts)]
+    settings = {"noise_limit": limit, "steps": steps, "batch_size": 20, "seed": seed}
+    numbers: dict[str, Any] = {"targets": targets.tolist(), "photographs": len(images)}
+    for workers in (1, 2):
+        with local_client(workers) as client:
+            # Each worker fetches the network and compiles the search, which is timed by itself.
+            few = {**settings, "steps": 1}
+            _, start, _ = cluster_search(client, network, images, targets[: 2 * workers], **few)
+            rows = {}
+            for count in counts if workers == 2 else counts[-1:]:
+                noise, come, sent = cluster_search(client, network, images, targets[:count], **settings)
+                rows[str(count)] = {"seconds": round(come[-1], 1), "megabytes_sent": round(sent / 1e6, 1)}
+            rows[str(count)]["seconds_until_each"] = [round(seconds, 1) for seconds in come]
+        numbers[f"workers_{workers}"] = {"seconds_to_start": round(start[-1], 1), "by_targets": rows}
+    last = str(counts[-1])
+    one, two = (numbers[f"workers_{workers}"]["by_targets"][last]["seconds"] for workers in (1, 2))
+    reports = [
+        evaluate_noise(network, samples.test.images, None, each, int(target), limit)
+        for target, each in zip(targets, noise, strict=True)
+    ]
+    return numbers | {
+        "seconds_a_target": round(two / counts[-1], 2),
+        "efficiency": round(one / 2 / two, 3),
+        "success": [round(report.success_rate or 0.0, 4) for report in reports],
+    }
+
+
+@experiment(seeds=1, data=load_imagenet_samples)
+def imagenet_targets(seed: int, count: int = 24, steps: int = 1_000, batch_size: int = 10) -> dict[str, Any]:
+    """Noise for MobileNetV2 towards the classes of `imagenet_cluster`, searched for longer: a sweep, one seed."""
+    from course_utils.cluster import find_universal_noise_on, local_client
+
+    samples, network = load_imagenet_samples(), imagenet_network()
+    targets, limit = np.random.default_rng(seed).permutation(network.output_shape[-1])[:count], 16 / 255
+    settings = {"noise_limit": limit, "steps": steps, "batch_size": batch_size, "first_step": 0.1, "seed": seed}
+    with local_client(2) as client:
+        noise = find_universal_noise_on(client, network, samples.train.images, targets, **settings)
+    reports = [
+        evaluate_noise(network, samples.test.images, None, each, int(target), limit)
+        for target, each in zip(targets, noise, strict=True)
+    ]
+    success = [round(report.success_rate or 0.0, 4) for report in reports]
+    return {"targets": targets.tolist(), "steps": steps, "batch_size": batch_size, "success": success}

@@ -3,9 +3,10 @@
 import functools
 from typing import Any
 
+from course_utils._checks import in_short
 from course_utils.data import Dataset
 from course_utils.evaluation import NoiseReport, evaluate_noise
-from course_utils.exercises.core import Answer, Finding, Findings, asks, at_least
+from course_utils.exercises.core import Answer, Finding, Findings, as_array, asks, at_least
 from course_utils.exercises.measures import (
     as_ours,
     by_name,
@@ -23,7 +24,7 @@ import numpy as np
 
 AWAY, TOWARDS = 10 / 255, 16 / 255
 IMAGE = (SIDE, SIDE, 3)
-FEW, CARRIED = 50, 100
+FEW, CARRIED, FOUR = 50, 100, 4
 
 
 @functools.lru_cache(maxsize=2)
@@ -115,15 +116,40 @@ def hours(answer: Answer) -> Findings:
     """The hours of searching and of training, for a thousand classes."""
     long = stored_result("imagenet_noise")
     search = 1_000 * long["towards"]["seconds"] / 3_600
-    yield _as_worked_out("search", answer.hours_of_search, search)
+    yield _as_worked_out("hours of search", answer.hours_of_search, search)
     training = 1_000 * 2_000 * 64 * long["away"]["seconds_per_image"] / 3_600
-    yield _as_worked_out("training", answer.hours_of_training, training)
+    yield _as_worked_out("hours of training", answer.hours_of_training, training)
 
 
-def _as_worked_out(what: str, given: float, ours: float) -> Finding:
+def _as_worked_out(what: str, given: float, ours: float, unit: str = "hours (3,600 seconds)") -> Finding:
     """Leave room for rounding, not for another unit or a factor that was forgotten."""
-    reason = f"You have {given:,.1f}. In hours (3,600 seconds), for a thousand classes: what is multiplied with what?"
-    return as_ours(f"hours of {what}", given, ours, 0.1, reason, relative=True)
+    reason = f"You have {given:,.1f}. In {unit}, for a thousand classes: what is multiplied with what?"
+    return as_ours(what, given, ours, 0.1, reason, relative=True)
 
 
-QUESTIONS = [away_from_the_answer, towards_one_class, from_few_photographs, carried_over, hours]
+def four_classes(value: Any, name: str) -> list[int]:
+    """The numbers of four different classes."""
+    targets = [a_class(one, name) for one in as_array(value, (FOUR,), f"`{name}`")]
+    if len(set(targets)) < FOUR:
+        raise ValueError(f"`{name}` must be {FOUR} different classes, got {in_short(value)}")
+    return targets
+
+
+@asks(seconds=10, targets=four_classes, all_noise=noise(FOUR, shape=IMAGE), minutes_on_64=number)
+def on_many_workers(answer: Answer) -> Findings:
+    """Noise of 16 of 255 for each of four classes, and the minutes for a thousand of them on 64 workers."""
+    yield within(answer.all_noise, TOWARDS)
+    images = samples().test.images
+    success = [
+        measured(one, images, target).success_rate or 0.0
+        for one, target in zip(answer.all_noise, answer.targets, strict=True)
+    ]
+    reason = "Was each noise searched for its own class, in this order, and for long enough?"
+    mean = float(np.mean(success))
+    yield at_least("success rate on the test photographs, mean of the four", mean, threshold(0.5, 0.3), reason)
+    ((count, row),) = stored_result("imagenet_cluster")["workers_1"]["by_targets"].items()
+    minutes = 1_000 * row["seconds"] / int(count) / 64 / 60
+    yield _as_worked_out("minutes on 64 workers", answer.minutes_on_64, minutes, "minutes (60 seconds)")
+
+
+QUESTIONS = [away_from_the_answer, towards_one_class, from_few_photographs, carried_over, hours, on_many_workers]

@@ -39,9 +39,9 @@ def _one_for_all(figure: Figure, engine: Engine, about: dict[str, Any], given: n
     for row, name in enumerate(names):
         one = 0.8 / len(names)
         _result(figure, answer["measured"][name], 0.8 - row * one, aim if len(names) == 1 else name, large=one > 0.5)
-    many = ", ".join(f"{answer['measured'][name]['in_100']} ({name})" for name in names)
     if len(names) == 1:
         return f"At a limit of {limit:.2g}, {first['in_100']} of 100 images are {aim}"
+    many = ", ".join(f"{answer['measured'][name]['in_100']} ({name})" for name in names)
     return f"At a limit of {limit:.2g}, so many of 100 images are {aim}: {many}"
 
 

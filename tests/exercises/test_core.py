@@ -411,8 +411,10 @@ ENDLESS.append(ENDLESS)
 @pytest.mark.parametrize(
     "odd", [Unspeakable(), [Unspeakable()], ENDLESS], ids=["unspeakable", "a list of it", "endless"]
 )
-def test_what_cannot_be_said_is_no_answer(question, odd):
+def test_what_cannot_be_said_is_no_prediction_and_no_answer(question, odd):
     question.predict("about half")
+    question.predict(odd)
+    assert question.prediction == "about half"
     outcome = question.check(odd)
     assert outcome.state == "not yet"
     assert "It cannot be measured" in outcome.text

@@ -441,3 +441,43 @@ def test_what_is_not_the_hours_for_a_thousand_classes(hours, answer, words):
 
 def test_hours_that_are_missing():
     assert outcome(IMAGENET, 5, (..., ...)).state == "not attempted"
+
+
+@pytest.fixture(scope="module")
+def minutes():
+    return 1_000 / 64 * stored_result("imagenet_cluster")["workers_1"]["by_targets"]["24"]["seconds"] / 24 / 60
+
+
+FOUR = {
+    "as they are": lambda noise, minutes: ([3, 5, 1, 8], noise, minutes),
+    "whole rounds": lambda noise, minutes: (np.array([3, 5, 1, 8]), list(noise), minutes * 16 / (1_000 / 64)),
+    "texts": lambda noise, minutes: (["3", "5", "1", "8"], noise.tolist(), f"{minutes:.1f}"),
+}
+NOT_FOUR = {
+    "over the limit": (lambda noise, minutes: ([3, 5, 1, 8], 2 * noise, minutes), "largest |noise|"),
+    "a class twice": (lambda noise, minutes: ([3, 5, 3, 8], noise, minutes), "4 different classes"),
+    "three classes": (lambda noise, minutes: ([3, 5, 1], noise[:3], minutes), "must have the shape (4,)"),
+    "no class": (lambda noise, minutes: ([3, 5, 1, 1_000], noise, minutes), "`targets` must be a whole number"),
+    "names of classes": (lambda noise, minutes: (["tench", "pug", "teapot", "sock"], noise, minutes), "`targets`"),
+    "one noise": (lambda noise, minutes: ([3, 5, 1, 8], noise[0], minutes), "must have the shape (4, 224, 224, 3)"),
+    "hours": (lambda noise, minutes: ([3, 5, 1, 8], noise, minutes / 60), "minutes on 64 workers"),
+    "one worker": (lambda noise, minutes: ([3, 5, 1, 8], noise, 64 * minutes), "minutes on 64 workers"),
+    "no minutes": (lambda noise, minutes: ([3, 5, 1, 8], noise, ...), "`minutes_on_64` is still missing"),
+}
+
+
+@pytest.mark.parametrize("form", named(FOUR))
+def test_noise_for_four_classes_and_a_plan(away, minutes, form, monkeypatch):
+    monkeypatch.setattr(ex09_imagenet, "threshold", lambda *_: 0.0)
+    assert outcome(IMAGENET, 6, form(np.array([away] * 4), minutes)).reached
+    assert outcome(IMAGENET, 6, (..., ..., ...)).state == "not attempted"
+
+
+@pytest.mark.parametrize(("change", "words"), named(NOT_FOUR))
+def test_what_is_no_noise_for_four_classes_or_no_plan(away, minutes, change, words, monkeypatch):
+    monkeypatch.setattr(ex09_imagenet, "threshold", lambda *_: 0.0)
+    assert_not_yet(IMAGENET, 6, change(np.array([away] * 4), minutes), words)
+
+
+def test_noise_that_leads_away_leads_to_none_of_four_classes(away, minutes):
+    assert_not_yet(IMAGENET, 6, ([3, 5, 1, 8], np.array([away] * 4), minutes), "mean of the four")

@@ -265,6 +265,8 @@ def test_a_file_that_may_not_be_read_is_named(common, places, small_mnist, monke
         pytest.raises(ValueError, match=r"mnist\.npz cannot be read: permission denied"),
     ):
         load_mnist()
+    with locked(common), pytest.raises(ValueError, match="a folder above it may not be entered"):
+        load_mnist()
     assert load_mnist().source == "MNIST, from the folder in COURSE_DATA_DIR"
 
 
@@ -365,6 +367,12 @@ IMAGES = np.zeros((3, 4, 4, 1), np.float32)
         (IMAGES, None, TypeError, "labels must be an array of numbers, got object"),
         (IMAGES, 3, TypeError, r"labels must be an array of numbers, got int64 of the shape \(\)"),
         (IMAGES, np.int64(3), TypeError, "labels must be an array of numbers"),
+        (
+            IMAGES,
+            np.array([1, 2, 2**64 - 1], np.uint64),
+            ValueError,
+            "labels must be below 2⁶³, got 18446744073709551615",
+        ),
         (IMAGES, [1, 2], ValueError, r"one for each of the 3 images, got the shape \(2,\)"),
         (IMAGES, np.eye(3, dtype=int), ValueError, r"one for each of the 3 images, got the shape \(3, 3\)"),
         (None, [1], TypeError, "images must be an array of numbers, got object"),

@@ -267,9 +267,12 @@ def test_what_is_no_path_is_refused(wrong):
         load_imagenet_samples(wrong)
 
 
-def test_a_folder_that_may_not_be_read_is_named(folder):
+def test_a_folder_that_may_not_be_read_is_named(folder, monkeypatch):
     with locked(folder), pytest.raises(ValueError, match="pictures may not be read"):
         load_imagenet_samples(folder)
+    monkeypatch.setenv("COURSE_DATA_DIR", str(folder))
+    with locked(folder), pytest.raises(ValueError, match="imagenet_samples cannot be looked for"):
+        load_imagenet_samples()
 
 
 @pytest.mark.parametrize("side", [0, -1, 1_025, 10**9, 1.5, "224", True, None, (224, 224), float("nan")], ids=case)
@@ -341,6 +344,8 @@ def test_a_damaged_list_of_classes_is_named_with_both_hashes(tmp_path, monkeypat
         photos.imagenet_classes()
     for part in (str(path), hashlib.md5(content.encode()).hexdigest(), photos.CLASS_INDEX_HASH, "Move it"):
         assert part in str(error.value)
+    with locked(path), pytest.raises(ValueError, match="cannot be"):
+        photos.imagenet_classes()
 
 
 def test_another_list_of_classes_is_used_and_announced(tmp_path, monkeypatch, capsys):

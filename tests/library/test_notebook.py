@@ -66,6 +66,15 @@ def test_a_prediction_stands_beside_what_was_measured(real_data, capsys, predict
     assert f"you expected {prediction}" in capsys.readouterr().out
 
 
+def test_a_prediction_that_cannot_be_said_gets_a_sentence(capsys):
+    class Unspeakable:
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    assert predict(Unspeakable()) == ""
+    assert "in words or numbers" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("nothing", [..., None, "", "  "], ids=repr)
 def test_without_a_prediction_all_goes_on(real_data, capsys, nothing):
     claim("nine in ten fall", 0.953, 0.9, predicted=predict(nothing))

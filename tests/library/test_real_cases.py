@@ -18,6 +18,7 @@ from course_utils import (
     find_image_noise,
     find_universal_noise,
     immunise_in_turn,
+    immunise_interleaved,
     linear_network,
     noise_lab,
     plot_confusion,
@@ -530,3 +531,13 @@ def test_words_between_dollars_are_shown_letter_by_letter(digits):
     figure.savefig(io.BytesIO(), format="png")
     plot_confusion(np.eye(10, dtype=int), names).savefig(io.BytesIO(), format="png")
     plt.close("all")
+
+
+@pytest.mark.parametrize("immunise", [immunise_in_turn, immunise_interleaved])
+def test_trainings_that_move_a_noise_are_told_to_leave_a_strategy(immunise, train):
+    network = linear_network((14, 14, 1))
+    with (
+        tf.distribute.MirroredStrategy(["CPU:0"]).scope(),
+        pytest.raises(ValueError, match=r"outside strategy.scope"),
+    ):
+        immunise(network, *train)
