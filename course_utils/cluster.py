@@ -128,7 +128,7 @@ def find_universal_noise_on(
 ) -> np.ndarray:
     """Find what `find_universal_noise` finds with the same seed, but for rounding, on all workers of a Dask cluster.
 
-    Workers may come and go. A chunk whose worker dies is searched again elsewhere; after as many deaths as the
+    Workers may come and go. A chunk whose worker dies is searched again elsewhere; after more deaths than the
     cluster allows (`distributed.scheduler.allowed-failures`, 3) it is given up. All others are finished first.
 
     Args:
