@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 TRANSLATIONS = ROOT / "translations"
 WORDS = ROOT / "course_utils" / "lab" / "words" / "en.json"
 PAGES = sorted((ROOT / "book" / "pages").glob("*.md"))
+TRIED = ROOT / "results" / "README.md"
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb")) + sorted(ROOT.glob("exercises/solutions/*.ipynb"))
 LAST_RUN = "*Last run* on {date} with {versions}, on {cores} cores."
 FOUND_LAST_RUN = re.compile(r"\*Last run\* on (.*) with (Python .*), on (\d+) cores\.")
@@ -40,7 +41,7 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
 def catalogue_of(path: Path) -> str:
     """Name the catalogue of a file: an exercise and a notebook may have the same number."""
-    return {"solutions": "exercise_", "pages": "book_"}.get(path.parent.name, "") + path.stem.lower()
+    return {"solutions": "exercise_", "pages": "book_", "results": "results_"}.get(path.parent.name, "") + path.stem.lower()
 
 
 def messages(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -158,7 +159,7 @@ def main() -> None:
         language = Language(folder.name)
         language.make_words(WORDS, language.update(WORDS))
         language.make_page(ROOT / "README.md", language.update(ROOT / "README.md"))
-        for path in PAGES:
+        for path in (*PAGES, TRIED):
             language.update(path)
         for path in NOTEBOOKS:
             if not language.make_notebook(path, language.update(path)):

@@ -12,6 +12,7 @@ from helpers import ROOT, TOOLS
 LANGUAGES = sorted(path.name for path in (ROOT / "translations").iterdir())
 FILES = [
     ROOT / "README.md",
+    ROOT / "results" / "README.md",
     ROOT / "course_utils" / "lab" / "words" / "en.json",
     *sorted((ROOT / "book" / "pages").glob("*.md")),
     *sorted((ROOT / "notebooks").glob("*.ipynb")),
@@ -33,7 +34,7 @@ NUMBER = r"(?<![\w.])\d+(?:[.,]?\d+)+(?!\w)"  # of one digit it may be a word: o
 
 
 def by_name(path):
-    return f"solution {path.stem}" if path.parent.name == "solutions" else path.name
+    return f"{path.parent.name} {path.name}" if path.parent.name in {"solutions", "results"} else path.name
 
 
 @pytest.fixture(params=LANGUAGES)
