@@ -1,8 +1,9 @@
 // The engine in a browser: it answers what the screen asks as course_utils/lab/engine.py does, on the same digits.
 
-const [MOVING, STILL] = [300, 1000]; // digits that are measured while something moves, and when it rests
+// How many digits are measured, and how many a step of the search takes: while something moves, and when it rests.
+const [MOVING, STILL] = [{ measured: 100, batch: 8 }, { measured: 1000, batch: 16 }];
 const AT_ONCE = 50; // digits in the network at a time; more take no less time, and more memory
-const [BATCH, MOMENTUM] = [16, 0.9]; // of the search
+const MOMENTUM = 0.9; // of the search
 const [SIDE, SIZE] = [28, 784];
 
 const sessions = {};
@@ -72,7 +73,9 @@ async function run(name, pixels, wanted = new Float32Array(lab.classes)) {
 
 // Digits with noise, as the network gets them.
 function noisy(bytes, noise) {
-  return Float32Array.from(bytes, (byte, at) => Math.max(0, Math.min(1, byte / 255 + noise[at % SIZE])));
+  const pixels = new Float32Array(bytes.length);
+  for (let at = 0; at < pixels.length; at += 1) pixels[at] = Math.max(0, Math.min(1, bytes[at] / 255 + noise[at % SIZE]));
+  return pixels;
 }
 
 async function logitsOf(name, pixels) {
@@ -117,15 +120,17 @@ async function counts(name, pixels, target, places) {
   };
 }
 
-// One step of the search after the other, as find_universal_noise takes them.
-async function* searching({ network, target, limit, l2_weight: weight, steps }) {
+// One step of the search after the other, as find_universal_noise takes them, and on the digits that it would draw.
+async function* searching({ network, target, limit, l2_weight: weight, steps, moving }) {
+  const { batch: count } = moving ? MOVING : STILL;
   const noise = new Float32Array(SIZE);
   const velocity = new Float64Array(SIZE);
   const [strength, sign] = [Math.fround(limit), target === null ? -1 : 1]; // with no target: away from what is seen
   for (let step = 0; step < steps; step += 1) {
-    const wanted = new Float32Array(BATCH * lab.classes);
-    for (let row = 0; row < BATCH; row += 1) wanted[row * lab.classes + (target ?? lab.seen[network].train[step * BATCH + row])] = 1;
-    const batch = train.subarray(step * BATCH * SIZE, (step + 1) * BATCH * SIZE);
+    const wanted = new Float32Array(count * lab.classes);
+    const first = step * STILL.batch;
+    for (let row = 0; row < count; row += 1) wanted[row * lab.classes + (target ?? lab.seen[network].train[first + row])] = 1;
+    const batch = train.subarray(first * SIZE, (first + count) * SIZE);
     const { gradient } = await run(network, noisy(batch, noise), wanted);
     const slope = gradient.data.map((one, at) => sign * one + weight * noise[at]);
     const size = slope.reduce((sum, one) => sum + Math.abs(one), 0) / SIZE || 1;
@@ -141,7 +146,7 @@ async function* searching({ network, target, limit, l2_weight: weight, steps }) 
 const questions = {
   async measure({ networks, moving, target }, [noise]) {
     const places = lab.places[target ?? "none"];
-    const images = Math.min(moving ? MOVING : STILL, lab.labels.length);
+    const images = Math.min((moving ? MOVING : STILL).measured, lab.labels.length);
     const shown = noisy(testDigits(places), noise);
     const pixels = new Float32Array((images + places.length) * SIZE);
     pixels.set(noisy(test.subarray(0, images * SIZE), noise));
@@ -162,7 +167,7 @@ const questions = {
   async grow(settings) {
     const all = [new Float32Array(SIZE)];
     for await (const noise of searching(settings)) all.push(noise.slice());
-    const some = test.subarray(0, MOVING * SIZE);
+    const some = test.subarray(0, MOVING.measured * SIZE);
     const found = [];
     for (const noise of all) found.push((await counts(settings.network, noisy(some, noise), settings.target, [])).in_100);
     return { in_100: found, images: some.length / SIZE, arrays: [{ data: Float32Array.from(all.flatMap((one) => [...one])) }] };
