@@ -1,6 +1,8 @@
 """A real JupyterLab and a real Chromium for the tests: started in folders of their own, and gone afterwards."""
 
 import contextlib
+import functools
+import http.server
 import json
 import os
 import shutil
@@ -8,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -72,6 +75,24 @@ def served(command: str, *options: str) -> Iterator[tuple[str, Path]]:
             log.close()
     finally:
         shutil.rmtree(folder)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Hands files out without a word."""
+
+    def log_message(self, *said: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def handed_out(folder: Path) -> Iterator[str]:
+    """Hand out the files of a folder, as `python -m http.server` does; yield the address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def environment_in(folder: Path) -> dict[str, str]:

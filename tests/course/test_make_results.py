@@ -293,7 +293,7 @@ def test_every_experiment_has_words_and_seeds_and_is_stored_with_all_of_them(mon
         assert 1 <= experiment.seeds <= 5, name
         assert [run["seed"] for run in library.stored_runs(name)] == list(range(experiment.seeds)), name
     stored = {path.stem for path in library.RESULTS.glob("*.json")}
-    assert stored == set(EXPERIMENTS) | {"benchmark", "notebook_times"}
+    assert stored == set(EXPERIMENTS) | {"benchmark", "lab_page", "notebook_times"}
 
 
 # How tools end
