@@ -67,6 +67,7 @@ results: venv
 
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
+	$(BIN)/python benchmarks/lab_page.py
 
 readme: venv
 	$(BIN)/python tools/make_readme.py

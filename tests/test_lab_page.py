@@ -203,7 +203,10 @@ def test_everything_by_keyboard(visit):
 
 def test_a_link_shows_the_same(visit):
     lab = visit("index.html#target=5&limit=0.2&network=interleaved").ready()
-    assert lab.root.locator("[data-target='5'][aria-pressed=true], [data-name=interleaved][aria-pressed=true]").count() == 2
+    assert (
+        lab.root.locator("[data-target='5'][aria-pressed=true], [data-name=interleaved][aria-pressed=true]").count()
+        == 2
+    )
     assert float(lab.root.locator("input.limit").input_value()) == 0.2
     lab.press("plain")  # the noise that was searched against the other
     lab.page.wait_for_function("location.hash.includes('against')")
@@ -217,7 +220,9 @@ def test_a_link_shows_the_same(visit):
     assert friend.root.locator(".try.painted").count() == 1
 
 
-@pytest.mark.parametrize("where", ["index.html#target=77&limit=nonsense&network=none&painted=%00", "index.html#limit=-1"])
+@pytest.mark.parametrize(
+    "where", ["index.html#target=77&limit=nonsense&network=none&painted=%00", "index.html#limit=-1"]
+)
 def test_a_link_that_says_nonsense_opens_the_lab_as_it_is(visit, where):
     lab = visit(where).ready()
     assert lab.root.locator("[data-target='3'][aria-pressed=true], [data-name=plain][aria-pressed=true]").count() == 2
@@ -259,7 +264,9 @@ def test_where_the_network_cannot_run_a_sentence_says_so_and_what_was_stored_is_
 
 
 def test_a_network_that_is_damaged_is_named_and_the_others_go_on(visit):
-    lab = visit(change=lambda page: page.route("**/immune.onnx", lambda route: route.fulfill(body=b"no graph"))).ready()
+    lab = visit(
+        change=lambda page: page.route("**/immune.onnx", lambda route: route.fulfill(body=b"no graph"))
+    ).ready()
     lab.press("immune")
     assert "immune.onnx" in lab.root.locator(".message").inner_text()
     lab.press("plain")

@@ -21,9 +21,9 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import make_lab_page
 from translations import NOTEBOOKS, PAGES, TRANSLATIONS, Language
 
+import make_lab_page
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell

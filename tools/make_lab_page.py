@@ -85,7 +85,10 @@ def write_data(folder: Path) -> str:
         "trained": TRAINED,
         "places": {"none" if one is None else one: engine.places(one) for one in (*classes, None)},
         "seen": {
-            name: {"train": classes_seen(network, train).tolist(), "test": classes_seen(network, engine.images).tolist()}
+            name: {
+                "train": classes_seen(network, train).tolist(),
+                "test": classes_seen(network, engine.images).tolist(),
+            }
             for name, network in networks.items()
         },
         "bytes": {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.[op]*")},
@@ -157,7 +160,9 @@ def main(folder: Path = BUILT) -> None:
     if whole:  # for one who comes again without a network
         files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if "ort" not in path.parts)
         offline = (HERE / "offline.js").read_text(encoding="utf-8")
-        (folder / "offline.js").write_text(Template(offline).safe_substitute(files=json.dumps(["./", *files])), encoding="utf-8")
+        (folder / "offline.js").write_text(
+            Template(offline).safe_substitute(files=json.dumps(["./", *files])), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ def onnx_graph(network: keras.Model) -> onnx.ModelProto:
     for the class that an image is to be taken for. It returns `logits`, (N, classes), and `gradient`, (1, 1, H, W):
     that of the cross-entropy with `wanted`, averaged over the first M images.
 
-    Where several pixels of a window are the largest, each gets its gradient, as in `find_universal_noise`. There, too,
-    the average is taken before the first convolution, which is then gone back through only once.
+    Where several pixels of a window are the largest, each gets its gradient, as in `find_universal_noise`; and as
+    there the average is taken before the first convolution, which is then gone back through only once.
     """
     if [type(layer).__name__ for layer in network.layers] != LAYERS:
         raise ValueError(f"only convolutional_network can be written as a graph here, got {network.name}")

@@ -319,7 +319,7 @@ def ended(*command, **environment):
     return done.stderr, done.returncode
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks/search_speed.py"])
+@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks/search_speed.py", "benchmarks/lab_page.py"])
 def test_ctrl_c_ends_a_tool_with_one_line_from_its_first_import_on(script, tmp_path):
     (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
     assert ended(script, PYTHONPATH=str(tmp_path)) == (STOPPED, 130)
