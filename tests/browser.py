@@ -28,6 +28,11 @@ SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+PIXELS = """root => {
+    const canvas = root.querySelector(".cell canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, place) => place % 4 === 0);
+}"""
 # Do something thirty times; after each, wait for the answer to be on the screen. Milliseconds of each.
 TIMES = """async ([root, kind]) => {
     const slider = root.querySelector("input.limit"), noise = root.querySelector("canvas.noise"), times = [];

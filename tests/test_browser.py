@@ -17,7 +17,7 @@ from course_utils import load_mnist
 import browser
 import psutil
 import pytest
-from browser import ARTEFACTS, TIMES, in_kernel
+from browser import ARTEFACTS, PIXELS, TIMES, in_kernel
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
@@ -44,11 +44,6 @@ print(json.dumps({{"hits": round(report.success_rate * others), "of": others, "l
                    "first": (255 - shown).ravel().tolist()}}))
 """
 EXTREMES = "print(lab.noise.min(), lab.noise.max())"
-PIXELS = """root => {
-    const canvas = root.querySelector(".cell canvas");
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return Array.from(data).filter((_, place) => place % 4 === 0);
-}"""
 
 
 class Lab:

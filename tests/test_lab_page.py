@@ -11,7 +11,7 @@ from course_utils.lab.engine import Engine
 import browser
 import numpy as np
 import pytest
-from browser import ARTEFACTS
+from browser import ARTEFACTS, PIXELS
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
@@ -70,6 +70,11 @@ class Lab:
     @property
     def verdicts(self):
         return self.root.locator(".cell").evaluate_all(VERDICTS)
+
+    @property
+    def first_digit(self):
+        """The pixels of the first of the nine: 255 is ink."""
+        return 255 - np.array(self.page.evaluate(PIXELS, self.root.element_handle()))
 
     @property
     def noise(self):
@@ -157,10 +162,14 @@ def test_the_seven_scenes_of_the_story_end_as_in_the_notebook(visit, engine):
         assert np.abs(noise).max() <= np.float32(0.35)
         (here,) = engine.measure(noise, target, [network])[0]["measured"].values()
         assert lab.verdicts == here["verdicts"]
+        pixels = engine.measure(noise, target, [network])[1][0][0]
+        assert np.abs(lab.first_digit - pixels.ravel()).max() <= 1
         kinds = ("right", "hit") if target is None else ("right", "hit", "elsewhere")
         assert np.abs(np.subtract(lab.counts, [here[kind] for kind in kinds])).max() <= 1  # a digit on the edge
         if step in expected:
-            (there,) = engine.measure(expected[step](), target, [network])[0]["measured"].values()
+            found = expected[step]()
+            assert np.abs(noise - found).mean() < 0.02, step
+            (there,) = engine.measure(found, target, [network])[0]["measured"].values()
             assert lab.verdicts == there["verdicts"], step
             assert abs(lab.counts[1] - there["hit"]) <= 0.02 * there["of"], step
         story.get_by_role("button", name="Next" if step < 7 else "The end").click()

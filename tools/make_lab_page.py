@@ -58,8 +58,9 @@ def runtime_is_there() -> bool:
 
 
 def words_in(code: str) -> dict[str, str]:
-    """Return the words of the lab in one language."""
-    return json.loads((SCREEN / "words" / f"{code}.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    """Return the words of the screen and of the page in one language."""
+    screen = json.loads((SCREEN / "words" / f"{code}.json").read_text(encoding="utf-8"))
+    return {**screen, **LANGUAGES[code]}
 
 
 def page_of(code: str) -> str:
