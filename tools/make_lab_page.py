@@ -128,12 +128,9 @@ def write_page(folder: Path, code: str, digits: str, whole: bool) -> None:
         for other in others
     ]
     texts = json.dumps(words, ensure_ascii=False).replace("<", "\\u003c")
-    scripts = (
-        f'<script type="application/json" id="words">{texts}</script>\n'
-        f'<script>if (location.protocol === "file:") picture("page_file");</script>\n'
-        f'<script type="module" src="page.js" onerror="picture(\'page_file\')"></script>'
-        if whole else f"<script>picture({words['page_no_runtime']!r})</script>"
-    )  # fmt: skip
+    scripts = (HERE / "scripts.html").read_text(encoding="utf-8").replace("$texts", texts)
+    if not whole:
+        scripts = f"<script>picture({json.dumps(words['page_no_runtime'], ensure_ascii=False)})</script>"
     page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         {name: html.escape(text) for name, text in words.items()},
         language=code, digits=html.escape(words.get(digits, "")), others=" ".join(links), scripts=scripts,

@@ -37,9 +37,8 @@ function engine() {
       navigator.serviceWorker?.register(`offline.js?${data.ready}`).catch(() => {}); // then it needs the network again next time
     }
     if (!data.id) return;
-    const { resolve } = waiting.get(data.id);
+    waiting.get(data.id)?.resolve(data.file ? { error: words("page_failed", { file: data.file }) } : data.answer);
     waiting.delete(data.id);
-    resolve(data.file ? { error: words("page_failed", { file: data.file }) } : data.answer);
   };
   worker.postMessage({ lab: { ...lab.known, labels: about.labels, classes: about.classes.length, networks: about.networks } });
   return {
@@ -64,9 +63,8 @@ function known(question, settings) {
 
 const bar = document.createElement("progress");
 function show(share) {
-  if (!bar.isConnected) status.replaceChildren(bar, "");
+  if (!bar.isConnected) status.replaceChildren(bar, words("page_loading"));
   bar.value = share;
-  status.lastChild.textContent = words("page_loading", { percent: Math.floor(100 * share) });
 }
 
 // What the address says, in so far as it can be; the rest is as the lab opens.
@@ -86,14 +84,18 @@ function wished() {
   };
 }
 
+let timer = 0;
 function keep({ target, limit, shown, against, how, noise }) {
   const said = new URLSearchParams({ target: target ?? "none", limit: Number(limit.toFixed(4)), network: shown });
   if (how === "searched" && against !== shown) said.set("against", against);
   if (HOWS.slice(1).includes(how)) said.set("how", how);
   const share = Array.from(new Float32Array(noise.buffer), (one) => one / Math.fround(limit));
   if (how === "painted" && share.every((one) => Number.isInteger(one))) said.set("painted", packed(share));
-  history.replaceState(null, "", `#${said}`);
-  for (const link of document.querySelectorAll("a.other-language")) link.hash = location.hash;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    history.replaceState(null, "", `#${said}`);
+    for (const link of document.querySelectorAll("a.other-language")) link.hash = location.hash;
+  }, 300); // a browser allows no more than some a second
 }
 
 // Paint is darker, lighter or none: 1, -1 or 0, five pixels in a byte.

@@ -207,7 +207,7 @@ def test_everything_by_keyboard(visit):
         lab.page.keyboard.press("ArrowLeft")
     lab.settle()
     assert lab.number < before
-    assert "limit=0.15" in lab.page.url
+    lab.page.wait_for_function("location.hash.includes('limit=0.15')")
 
 
 def test_a_link_shows_the_same(visit):
@@ -295,4 +295,23 @@ def test_it_works_without_a_network_once_it_was_loaded(visit, folder, tmp_path):
     lab.press("Search for me")
     assert lab.number > 90
     lab.press("immune")
-    assert lab.number < 60
+    assert lab.root.locator(".message").is_hidden()
+    assert lab.number < 90
+
+
+def test_from_a_stick_it_is_a_picture_with_a_sentence(chromium, folder):
+    page = chromium.new_page()
+    for name in ("index", "zh"):
+        page.goto((folder / "lab" / f"{name}.html").as_uri())
+        page.wait_for_function("document.querySelector('#status').textContent.includes('python -m http.server')")
+        assert page.locator("#still").evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 600
+    page.close()
+
+
+def test_where_not_even_the_screen_comes_there_is_a_picture(chromium, address):
+    page = chromium.new_page()
+    page.route("**/lab.json", lambda route: route.abort())
+    page.goto(address)
+    page.wait_for_function("document.querySelector('#status').textContent.includes('could not be loaded')")
+    assert page.locator("#still").is_visible()
+    page.close()
