@@ -313,5 +313,5 @@ def test_where_not_even_the_screen_comes_there_is_a_picture(chromium, address):
     page.route("**/lab.json", lambda route: route.abort())
     page.goto(address)
     page.wait_for_function("document.querySelector('#status').textContent.includes('could not be loaded')")
-    assert page.locator("#still").is_visible()
+    page.locator("#still").wait_for()
     page.close()
