@@ -117,6 +117,7 @@ def measure(chromium: Browser, address: str, folder: Path) -> dict[str, Any]:
     settle(page)
     processes = [one for one in psutil.Process().children(recursive=True) if "--type=renderer" in one.cmdline()]
     return {
+        "load": round(psutil.getloadavg()[0], 1),  # of what else runs on this machine, too
         **{name: round(median(seen[name] for seen in visits), 2) for name in visits[0]},
         **{f"{kind}_s": round(median(values) / 1000, 3) for kind, values in times.items()},
         "memory_MB": round(max(one.memory_full_info().uss for one in processes) / 1e6),

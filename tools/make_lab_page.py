@@ -82,6 +82,7 @@ def write_data(folder: Path) -> str:
     write_packed(folder / "digits.packed", digits.tobytes() + means.astype("<f4").tobytes())
     for name, network in networks.items():
         (folder / f"{name}.onnx").write_bytes(onnx_graph(network).SerializeToString())
+    large = [*folder.rglob("*.onnx"), *folder.rglob("*.packed")]
     known = {
         "trained": TRAINED,
         "places": {"none" if one is None else one: engine.places(one) for one in (*classes, None)},
@@ -92,7 +93,7 @@ def write_data(folder: Path) -> str:
             }
             for name, network in networks.items()
         },
-        "bytes": {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*.[op]*")},
+        "bytes": {path.relative_to(folder).as_posix(): path.stat().st_size for path in large},
     }
     stored = [as_it_opens(lab, target) for target in (*classes, None)]
     about = {"about": lab.about, "images": in_letters(lab.images), "known": known, "stored": stored}
