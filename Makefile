@@ -74,6 +74,7 @@ bench-waiting: venv
 
 bench: venv
 	$(BIN)/python benchmarks/search_speed.py
+	$(BIN)/python benchmarks/lab_page.py
 
 bench-cluster: venv
 	$(BIN)/python benchmarks/cluster.py

@@ -1,6 +1,8 @@
 """A real JupyterLab and a real Chromium for the tests: started in folders of their own, and gone afterwards."""
 
 import contextlib
+import functools
+import http.server
 import json
 import os
 import shutil
@@ -8,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +28,33 @@ SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+PIXELS = """root => {
+    const canvas = root.querySelector(".cell canvas");
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return Array.from(data).filter((_, place) => place % 4 === 0);
+}"""
+# Do something thirty times; after each, wait for the answer to be on the screen. Milliseconds of each.
+TIMES = """async ([root, kind]) => {
+    const slider = root.querySelector("input.limit"), noise = root.querySelector("canvas.noise"), times = [];
+    const result = root.querySelector(".result");
+    const key = (name) => noise.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+    for (let turn = 0; turn < 30; turn += 1) {
+        const start = performance.now();
+        const drawn = new Promise((done) => new MutationObserver((_, seen) => (seen.disconnect(), done()))
+            .observe(result, { childList: true, subtree: true }));
+        if (kind === "slide") {
+            slider.value = String(0.1 + 0.01 * turn);
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        } else {
+            key(turn % 10 ? "ArrowDown" : "ArrowRight");
+            key(" ");
+        }
+        await drawn;
+        times.push(performance.now() - start);
+        while (result.ariaBusy === "true") await new Promise((done) => setTimeout(done, 5));
+    }
+    return times;
+}"""
 # All cells stay in the page, also those out of sight; nothing is fetched from outside.
 LAB_SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -72,6 +102,29 @@ def served(command: str, *options: str) -> Iterator[tuple[str, Path]]:
             log.close()
     finally:
         shutil.rmtree(folder)
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Hands files out without a word."""
+
+    def log_message(self, *said: object) -> None:
+        """Say nothing."""
+
+    def copyfile(self, *files: object) -> None:
+        """Hand a file out, unless whoever asked has gone."""
+        with contextlib.suppress(ConnectionError):
+            super().copyfile(*files)
+
+
+@contextlib.contextmanager
+def handed_out(folder: Path) -> Iterator[str]:
+    """Hand out the files of a folder, as `python -m http.server` does; yield the address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def environment_in(folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from course_utils import load_mnist
 import browser
 import psutil
 import pytest
-from browser import ARTEFACTS, in_kernel
+from browser import ARTEFACTS, PIXELS, TIMES, in_kernel
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
@@ -44,33 +44,6 @@ print(json.dumps({{"hits": round(report.success_rate * others), "of": others, "l
                    "first": (255 - shown).ravel().tolist()}}))
 """
 EXTREMES = "print(lab.noise.min(), lab.noise.max())"
-PIXELS = """root => {
-    const canvas = root.querySelector(".cell canvas");
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return Array.from(data).filter((_, place) => place % 4 === 0);
-}"""
-# Do something thirty times; after each, wait for the answer to be on the screen. Milliseconds of each.
-TIMES = """async ([root, kind]) => {
-    const slider = root.querySelector("input.limit"), noise = root.querySelector("canvas.noise"), times = [];
-    const result = root.querySelector(".result");
-    const key = (name) => noise.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
-    for (let turn = 0; turn < 30; turn += 1) {
-        const start = performance.now();
-        const drawn = new Promise((done) => new MutationObserver((_, seen) => (seen.disconnect(), done()))
-            .observe(result, { childList: true, subtree: true }));
-        if (kind === "slide") {
-            slider.value = String(0.1 + 0.01 * turn);
-            slider.dispatchEvent(new Event("input", { bubbles: true }));
-        } else {
-            key(turn % 10 ? "ArrowDown" : "ArrowRight");
-            key(" ");
-        }
-        await drawn;
-        times.push(performance.now() - start);
-        while (result.ariaBusy === "true") await new Promise((done) => setTimeout(done, 5));
-    }
-    return times;
-}"""
 
 
 class Lab:

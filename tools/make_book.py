@@ -2,8 +2,8 @@
 
     make book
 
-Nothing is run, and nothing is fetched. What Sphinx reads is laid out in a folder first, as it is in the repository;
-but an exercise holds its hints and its solution there, folded.
+No notebook is run. What Sphinx reads is laid out in a folder first, as it is in the repository; but an exercise holds
+its hints and its solution there, folded. Beside it stands the lab on a page of its own.
 """
 
 if __name__ == "__main__":
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from translations import NOTEBOOKS, PAGES, TRANSLATIONS, Language
 
+import make_lab_page
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
@@ -269,7 +270,12 @@ def main(folder: Path = BUILT) -> None:
             sys.exit(f"The book was not built: see above. What Sphinx has read is in {edition.source}.")
     for name in ("source", "doctrees", "jupyter_execute"):
         shutil.rmtree(folder / name)
-    links = "".join(f'<p><a href="{code}/index.html">{words["language"]}</a></p>\n' for code, words in WORDS.items())
+    make_lab_page.main(folder / "lab")
+    links = "".join(
+        f'<p><a href="{code}/index.html">{words["language"]}</a> · '
+        f'<a href="lab/{make_lab_page.page_of(code)}">{make_lab_page.words_in(code)["page_title"]}</a></p>\n'
+        for code, words in WORDS.items()
+    )
     front = FRONT.format(title=WORDS["en"]["title"], links=links)
     (folder / "index.html").write_text(front, encoding="utf-8", newline="\n")
     (folder / ".nojekyll").touch()  # GitHub's pages would leave out folders that begin with _

@@ -63,7 +63,7 @@ def test_every_page_is_there_and_has_a_title(pages):
 
 def test_what_only_sphinx_needs_is_gone(book):
     left = {path.name for path in book.iterdir()}
-    assert left - {"book.lock"} == {*LANGUAGES, "index.html", ".nojekyll"}
+    assert left - {"book.lock"} == {*LANGUAGES, "lab", "index.html", ".nojekyll"}
 
 
 def test_nothing_is_fetched_from_elsewhere(book, pages):

@@ -363,7 +363,7 @@ def test_every_experiment_has_words_and_seeds_and_is_stored_with_all_of_them(mon
         assert 1 <= experiment.seeds <= 5, name
         assert [run["seed"] for run in library.stored_runs(name)] == list(range(experiment.seeds)), name
     stored = {path.stem for path in library.RESULTS.glob("*.json")}
-    assert stored == set(EXPERIMENTS) | {"benchmark", "cluster", "notebook_times", "waiting"}
+    assert stored == set(EXPERIMENTS) | {"benchmark", "cluster", "lab_page", "notebook_times", "waiting"}
 
 
 # How tools end
@@ -389,7 +389,7 @@ def ended(*command, **environment):
     return done.stderr, done.returncode
 
 
-@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks/search_speed.py"])
+@pytest.mark.parametrize("script", [*SCRIPTS, "benchmarks/search_speed.py", "benchmarks/lab_page.py"])
 def test_ctrl_c_ends_a_tool_with_one_line_from_its_first_import_on(script, tmp_path):
     (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
     assert ended(script, PYTHONPATH=str(tmp_path)) == (STOPPED, 130)

@@ -769,7 +769,7 @@ def test_the_screen_speaks_the_language_of_the_notebook(tmp_path, monkeypatch, f
     (tmp_path / folder).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / folder)
     assert words() == json.loads((HERE / "words" / f"{language}.json").read_text(encoding="utf-8"))
-    assert words()["language"] == language
+    assert words()["lang"] == language
 
 
 def test_every_word_of_the_screen_is_there_and_none_is_left_over():

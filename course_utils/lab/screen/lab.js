@@ -22,7 +22,7 @@ export function build({ about, texts, engine, keep }) {
   const panel = PANELS[about.panel]({ about, words, engine, say, keep, tell: voice.say });
   const talk = element("button", { type: "button", "aria-pressed": "false", onclick: () => talk.setAttribute("aria-pressed", String(root.classList.toggle("talk"))) }, words("talk"));
   const body = element("div", {}, element("main", { class: "sections" }, panel.sections));
-  const root = element("div", { class: `noise-lab ${about.panel}`, "data-lm-suppress-shortcuts": "true", lang: words("language") }, body, voice.box, veil);
+  const root = element("div", { class: `noise-lab ${about.panel}`, "data-lm-suppress-shortcuts": "true", lang: words("lang") }, body, voice.box, veil);
   if (about.panel === "noise") body.prepend(...head({ about, words, panel, talk }), message);
   else body.prepend(element("header", { class: "top" }, element("h3", { class: "lead" }, words(`panel_${about.panel}`)), talk), message);
   for (const name of ["keydown", "keyup", "keypress"]) root.addEventListener(name, (event) => event.stopPropagation());
