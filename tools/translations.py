@@ -41,7 +41,8 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)#]+)")
 
 def catalogue_of(path: Path) -> str:
     """Name the catalogue of a file: an exercise and a notebook may have the same number."""
-    return {"solutions": "exercise_", "pages": "book_", "results": "results_"}.get(path.parent.name, "") + path.stem.lower()
+    before = {"solutions": "exercise_", "pages": "book_", "results": "results_"}
+    return before.get(path.parent.name, "") + path.stem.lower()
 
 
 def messages(path: Path) -> Iterator[tuple[str, str | None]]:
