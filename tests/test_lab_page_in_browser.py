@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from browser import ARTEFACTS, PIXELS
 
-pytestmark = pytest.mark.skipif(
-    browser.CHROMIUM is None, reason="the browser tests were left out: no Chromium was found (apt install chromium)"
-)
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(browser.CHROMIUM is None, reason="left out: no Chromium was found (apt install chromium)"),
+]
 NUMBER = ".result .number"
 VERDICTS = "cells => cells.map(cell => ['right', 'hit', 'other'].find(kind => cell.classList.contains(kind)))"
 PAINTING = ((0.3, 0.2), (0.6, 0.3), (0.4, 0.5), (0.6, 0.7), (0.3, 0.8))

@@ -10,6 +10,7 @@ import pytest
 from helpers import ROOT, TOOLS
 from IPython.core.inputtransformer2 import TransformerManager
 
+pytestmark = pytest.mark.nightly  # it runs exercises as a teacher does
 ADDRESS = "https://example.org/course.git"
 
 
