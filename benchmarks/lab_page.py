@@ -136,7 +136,7 @@ def main() -> None:
             values = measure(page.context.browser, address, folder)
     for name, value in values.items():
         print(f"{name}: {value}")
-    keep_result("lab_page", WHAT, "make bench", [measured_run(values)])
+    keep_result("lab_page", WHAT, "benchmarks/lab_page.py", [measured_run(values)])
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_every_hint_and_solution_belongs_to_a_question(path, solution):
     numbers = {f"question-{number}" for number in range(1, len(measures_of(path.stem)) + 1)}
     for cell in tagged(solution, "hint"):
         assert cell.cell_type == "markdown"
-        assert cell.source.startswith(core.HINT)
+        assert core.HINT.match(cell.source)
         assert set(cell.metadata.tags) & numbers
     assert {tag for cell in solution.cells for tag in cell.metadata.get("tags", [])} <= {"hint", "solution", *numbers}
 
