@@ -46,7 +46,9 @@ ONLY_WHERE_USED = ("art", "scipy.ndimage", "sklearn", "voila", "nbval", "distrib
 def seconds(command: list[str], where: Path = ROOT) -> float:
     """Run a command, and return how long it took."""
     start = time.perf_counter()
-    subprocess.run(command, cwd=where, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-1000:]}")
     return time.perf_counter() - start
 
 
