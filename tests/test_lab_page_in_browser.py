@@ -55,6 +55,16 @@ class Lab:
         self.page.mouse.up()
         self.settle()
 
+    def address(self, holds):
+        """The address, once it says this and has come to rest: while one paints it changes."""
+        self.page.wait_for_function("word => location.hash.includes(word)", arg=holds)
+        before = ""
+        while before != self.page.url:
+            before = self.page.url
+            self.page.wait_for_timeout(500)
+            self.settle()
+        return before
+
     @property
     def status(self):
         return self.page.locator("#status").inner_text()
@@ -219,13 +229,11 @@ def test_a_link_shows_the_same(visit):
     )
     assert float(lab.root.locator("input.limit").input_value()) == 0.2
     lab.press("plain")  # the noise that was searched against the other
-    lab.page.wait_for_function("location.hash.includes('against')")
-    friend = visit(lab.page.url).ready()
+    friend = visit(lab.address("against")).ready()
     assert (friend.counts, friend.verdicts) == (lab.counts, lab.verdicts)
     lab.press("Clear")
     lab.paint()
-    lab.page.wait_for_function("location.hash.includes('painted')")
-    friend = visit(lab.page.url.replace("index", "zh")).ready()
+    friend = visit(lab.address("painted").replace("index", "zh")).ready()
     assert (friend.counts, friend.verdicts) == (lab.counts, lab.verdicts)
     assert friend.root.locator(".try.painted").count() == 1
 
