@@ -31,7 +31,8 @@ test: venv check
 	$(PYTEST) -m "not nightly" $(LONGEST) notebooks tests exercises/*.ipynb
 
 # What takes longer, and what CI runs every time too: the solutions, the tests of what they train and attack for long,
-# the app, the lab on its page, a teacher's tools, installations, the fallback data (CI only the notebooks on these: ON_FALLBACK=notebooks).
+# the app, the lab on its page, a teacher's tools, installations, the fallback data (CI only the notebooks on these:
+# ON_FALLBACK=notebooks).
 nightly: venv
 	$(PYTEST) exercises/solutions
 	$(PYTEST) -m nightly tests

@@ -497,6 +497,22 @@ def imagenet_sweep(seed: int) -> dict[str, Any]:
     }
 
 
+def drawn_classes(network: keras.Model, count: int, seed: int) -> np.ndarray:
+    """Draw so many different classes of a network."""
+    return np.random.default_rng(seed).permutation(network.output_shape[-1])[:count]
+
+
+def success_of_each(
+    network: keras.Model, images: np.ndarray, noise: np.ndarray, targets: np.ndarray, limit: float
+) -> list[float]:
+    """Measure the success rate of each noise towards its class."""
+    reports = [
+        evaluate_noise(network, images, None, each, int(target), limit)
+        for target, each in zip(targets, noise, strict=True)
+    ]
+    return [round(report.success_rate or 0.0, 4) for report in reports]
+
+
 def cluster_search(client: Any, network: keras.Model, images: np.ndarray, targets: Sequence[int], **settings: Any):  # type: ignore[no-untyped-def]
     """Search on a cluster; return the noise, the seconds until each noise had come, and the bytes sent meanwhile."""
     from course_utils.cluster import find_universal_noise_on
@@ -517,7 +533,7 @@ def imagenet_cluster(
 
     samples, network = load_imagenet_samples(), imagenet_network()
     images, limit = samples.train.images[:photographs], 16 / 255
-    targets = np.random.default_rng(seed).permutation(network.output_shape[-1])[: max(counts)]
+    targets = drawn_classes(network, max(counts), seed)
     settings = {"noise_limit": limit, "steps": steps, "batch_size": 20, "seed": seed}
     numbers: dict[str, Any] = {"targets": targets.tolist(), "photographs": len(images)}
     for workers in (1, 2):
@@ -533,14 +549,10 @@ def imagenet_cluster(
         numbers[f"workers_{workers}"] = {"seconds_to_start": round(start[-1], 1), "by_targets": rows}
     last = str(counts[-1])
     one, two = (numbers[f"workers_{workers}"]["by_targets"][last]["seconds"] for workers in (1, 2))
-    reports = [
-        evaluate_noise(network, samples.test.images, None, each, int(target), limit)
-        for target, each in zip(targets, noise, strict=True)
-    ]
     return numbers | {
         "seconds_a_target": round(two / counts[-1], 2),
         "efficiency": round(one / 2 / two, 3),
-        "success": [round(report.success_rate or 0.0, 4) for report in reports],
+        "success": success_of_each(network, samples.test.images, noise, targets, limit),
     }
 
 
@@ -550,13 +562,9 @@ def imagenet_targets(seed: int, count: int = 24, steps: int = 1_000, batch_size:
     from course_utils.cluster import find_universal_noise_on, local_client
 
     samples, network = load_imagenet_samples(), imagenet_network()
-    targets, limit = np.random.default_rng(seed).permutation(network.output_shape[-1])[:count], 16 / 255
+    targets, limit = drawn_classes(network, count, seed), 16 / 255
     settings = {"noise_limit": limit, "steps": steps, "batch_size": batch_size, "first_step": 0.1, "seed": seed}
     with local_client(2) as client:
         noise = find_universal_noise_on(client, network, samples.train.images, targets, **settings)
-    reports = [
-        evaluate_noise(network, samples.test.images, None, each, int(target), limit)
-        for target, each in zip(targets, noise, strict=True)
-    ]
-    success = [round(report.success_rate or 0.0, 4) for report in reports]
+    success = success_of_each(network, samples.test.images, noise, targets, limit)
     return {"targets": targets.tolist(), "steps": steps, "batch_size": batch_size, "success": success}
