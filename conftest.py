@@ -3,10 +3,13 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.make_exercises import EXERCISES, worked_in
 
+import nbval.kernel
 import pytest
 
 # Two notebooks run side by side on two cores. With two threads each they would only wait for one another.
@@ -17,6 +20,7 @@ BROWSER_TIMES = Path(__file__).parent / "artefacts" / "browser_times.txt"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything starts; the workers and the kernels of the notebooks inherit what is set here."""
+    nbval.kernel.start_new_kernel = start_kernel
     if hasattr(config, "workerinput"):
         return
     BROWSER_TIMES.unlink(missing_ok=True)
@@ -27,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
         for name, value in ONE_THREAD.items():
             os.environ.setdefault(name, value)
+
+
+def start_kernel(*args: Any, started: Callable[..., Any] = nbval.kernel.start_new_kernel, **settings: Any) -> Any:
+    """Start the kernel of a notebook: a port that was free when it was asked for may be taken before it listens."""
+    try:
+        return started(*args, **settings)
+    except RuntimeError:
+        return started(*args, **settings)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
