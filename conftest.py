@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def start_kernel(*args: Any, started: Callable[..., Any] = nbval.kernel.start_new_kernel, **settings: Any) -> Any:
-    """Start the kernel of a notebook: a port that was free when it was asked for may be taken before it listens."""
+    """Start a notebook's kernel, twice if need be: a port found free may be taken before the kernel listens to it."""
     try:
         return started(*args, **settings)
     except RuntimeError:

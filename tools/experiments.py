@@ -556,9 +556,7 @@ def imagenet_cluster(
     }
 
 
-def search_for_longer(
-    seed: int, count: int, steps: int, first_step: float, temperature: float = 1.0
-) -> dict[str, Any]:
+def search_for_longer(seed: int, steps: int, first_step: float, temperature: float = 1) -> dict[str, Any]:
     """Search for noise for MobileNetV2 towards the classes of `imagenet_cluster`, with 10 photographs a step.
 
     The logits are divided by the temperature before the softmax. With a high one a photograph that is read as the
@@ -568,7 +566,7 @@ def search_for_longer(
 
     samples, network = load_imagenet_samples(), imagenet_network()
     soft = keras.Sequential([network, keras.layers.Rescaling(1 / temperature)])
-    targets, limit = drawn_classes(network, count, seed), 16 / 255
+    targets, limit = drawn_classes(network, 24, seed), 16 / 255
     settings = {"steps": steps, "batch_size": 10, "first_step": first_step}
     with local_client(2) as client:
         noise = find_universal_noise_on(client, soft, samples.train.images, targets, limit, seed=seed, **settings)
@@ -577,12 +575,12 @@ def search_for_longer(
 
 
 @experiment(seeds=1, data=load_imagenet_samples)
-def imagenet_targets(seed: int, count: int = 24, steps: int = 1_000) -> dict[str, Any]:
+def imagenet_targets(seed: int) -> dict[str, Any]:
     """Noise for MobileNetV2 towards the classes of `imagenet_cluster`, searched for longer: a sweep, one seed."""
-    return search_for_longer(seed, count, steps, first_step=0.1)
+    return search_for_longer(seed, steps=1_000, first_step=0.1)
 
 
 @experiment(seeds=1, data=load_imagenet_samples)
-def imagenet_softened(seed: int, count: int = 24, steps: int = 300) -> dict[str, Any]:
+def imagenet_softened(seed: int) -> dict[str, Any]:
     """The same in fewer steps, with logits divided by 5: a sweep, one seed."""
-    return search_for_longer(seed, count, steps, first_step=0.25, temperature=5)
+    return search_for_longer(seed, steps=300, first_step=0.25, temperature=5)
