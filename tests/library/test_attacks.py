@@ -4,7 +4,6 @@ import dataclasses
 
 import course_utils
 from course_utils import attacks, reattack
-from course_utils.attacks import left_one_by_one
 from course_utils.data import Split
 
 import keras
@@ -175,8 +174,11 @@ def outside_judge(monkeypatch):
 def test_auto_attack_finds_no_more_for_single_images(immune_network, digits, outside_judge):
     images, labels = digits.test.images[:200], digits.test.labels[:200]
     left = outside_judge.unfooled(immune_network, images, labels, LIMIT).mean()
-    ours = left_one_by_one(immune_network, digits, images, labels, LIMIT, seed=0)
-    assert ours - 0.01 <= left < 0.95
+    attack = attacks._Attacks(immune_network, digits, LIMIT, attacks.STRENGTHS["full"], seed=0)
+    ours = np.logical_and.reduce([*attack.attack_along_gradients(images, labels).values()]).mean()
+    assert ours < 0.5  # most fall: the two are near one another on what is hard, too
+    # Of four networks trained like this one, the judge fooled 3, 2, 0, 0 more of the 200 images.
+    assert ours - 0.03 <= left
 
 
 def test_an_outside_judge_finds_no_worse_universal_noise(immune_network, digits, reports, outside_judge):
