@@ -1,6 +1,5 @@
 """The search on a Dask cluster: real worker processes on this machine, which are killed, stopped and late."""
 
-import contextlib
 import logging
 import os
 import signal
@@ -62,24 +61,11 @@ def agree(found, local):
     return found.shape == local.shape and np.isclose(found, local, atol=1e-3).mean() > 0.97
 
 
-@contextlib.contextmanager
-def workers_call(client, wrapper):
-    """For a while, each worker of today calls wrapper(search_chunk) where it would call search_chunk."""
-
-    def wrap():
-        from course_utils import cluster
-
-        cluster.unwrapped = cluster.search_chunk
-        cluster.search_chunk = wrapper(cluster.search_chunk)
-
-    def unwrap():
-        from course_utils import cluster
-
-        cluster.search_chunk = getattr(cluster, "unwrapped", cluster.search_chunk)
-
-    client.run(wrap)
-    yield
-    client.run(unwrap)
+@pytest.fixture
+def workers_call(monkeypatch):
+    """Return a function: from then on each worker, later ones too, calls wrapper(call) in place of call."""
+    usual = cluster_module._worker_call()
+    return lambda wrapper: monkeypatch.setattr(cluster_module, "_worker_call", lambda: wrapper(usual))
 
 
 def test_without_dask_one_sentence_says_what_to_install():
@@ -178,7 +164,7 @@ def test_a_killed_worker_costs_nothing_but_time(client, network):
 
 
 def test_a_chunk_whose_workers_die_for_good_is_named_and_the_others_are_kept(
-    client, shared_cluster, network, monkeypatch
+    client, shared_cluster, network, monkeypatch, workers_call
 ):
     def deadly(search_chunk):
         def call(name, digest, targets, starts):
@@ -191,7 +177,8 @@ def test_a_chunk_whose_workers_die_for_good_is_named_and_the_others_are_kept(
     monkeypatch.setattr(shared_cluster.scheduler, "allowed_failures", 0)
     monkeypatch.setattr(cluster_module, "AHEAD", 1)  # so that nothing waits behind the deadly one
     match = r"chunk 2 \(target classes 2\): KilledWorker"
-    with workers_call(client, deadly), pytest.raises(SearchStoppedError, match=match) as stopped:
+    workers_call(deadly)
+    with pytest.raises(SearchStoppedError, match=match) as stopped:
         find_universal_noise_on(client, network, IMAGES, range(CLASSES), seed=0)
     local = find_universal_noise(network, IMAGES, range(CLASSES), seed=0)
     assert list(stopped.value.found) == [0, 1, 3, 4]
@@ -216,7 +203,7 @@ def test_a_worker_that_never_answers_is_given_up(client, shared_cluster, network
     assert agree(found, find_universal_noise(network, IMAGES, range(CLASSES), **settings))
 
 
-def test_an_error_in_one_chunk_leaves_the_others(client, network):
+def test_an_error_in_one_chunk_leaves_the_others(client, network, workers_call):
     def clumsy(search_chunk):
         def call(name, digest, targets, starts):
             if 3 in targets:
@@ -226,7 +213,8 @@ def test_an_error_in_one_chunk_leaves_the_others(client, network):
         return call
 
     match = r"1 of 5 chunks failed; chunk 3 \(target classes 3\): ArithmeticError: out of numbers"
-    with workers_call(client, clumsy), pytest.raises(SearchStoppedError, match=match) as stopped:
+    workers_call(clumsy)
+    with pytest.raises(SearchStoppedError, match=match) as stopped:
         find_universal_noise_on(client, network, IMAGES, range(CLASSES), seed=0)
     local = find_universal_noise(network, IMAGES, range(CLASSES), seed=0)
     assert list(stopped.value.found) == [0, 1, 2, 4]
@@ -250,40 +238,41 @@ def test_an_interruption_that_reaches_the_workers_does_not_end_them(client):
     assert client.run(os.getpid) == before
 
 
-def test_an_interruption_stops_the_workers(client, network):
+def test_an_interruption_stops_the_workers(client, network, workers_call):
     def noted(search_chunk):
         def call(*arguments):
-            from course_utils import cluster, search
+            from course_utils import search
 
+            worker = distributed.get_worker()
             usual, search.VALUES_AT_ONCE = search.VALUES_AT_ONCE, 16 * 64  # a few steps a call
-            cluster.last_chunk = "begun"
+            worker.last_chunk = "begun"
             try:
                 return search_chunk(*arguments)
             except InterruptedError:
-                cluster.last_chunk = "interrupted"
+                worker.last_chunk = "interrupted"
                 raise
             finally:
                 search.VALUES_AT_ONCE = usual
 
         return call
 
-    def last_chunks():
-        from course_utils import cluster
+    def chunks():
+        return client.run(lambda dask_worker: getattr(dask_worker, "last_chunk", "")).values()
 
-        return getattr(cluster, "last_chunk", "")
-
-    def reached(wanted):
-        return any(time.sleep(0.1) or set(client.run(last_chunks).values()) == {wanted} for _ in range(600))
+    def within_a_minute(true):
+        return any(true() or time.sleep(0.1) for _ in range(600))
 
     def interrupt():
-        if reached("begun"):
+        try:
+            within_a_minute(lambda: "begun" in chunks())
+        finally:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with workers_call(client, noted):
-        threading.Thread(target=interrupt).start()
-        with pytest.raises(KeyboardInterrupt):
-            find_universal_noise_on(client, network, IMAGES, [0, 1], seed=0, steps=500_000)
-        assert reached("interrupted")
+    workers_call(noted)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        find_universal_noise_on(client, network, IMAGES, [0, 1], seed=0, steps=500_000)
+    assert within_a_minute(lambda: "interrupted" in chunks() and "begun" not in chunks())
 
 
 def test_what_after_chunk_raises_loses_nothing(client, network):
