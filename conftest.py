@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ BROWSER_TIMES = Path(__file__).parent / "artefacts" / "browser_times.txt"
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything starts; the workers and the kernels of the notebooks inherit what is set here."""
     nbval.kernel.start_new_kernel = start_kernel
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore Ctrl-C
     if hasattr(config, "workerinput"):
         return
     BROWSER_TIMES.unlink(missing_ok=True)

@@ -141,7 +141,7 @@ class Course:
         return subprocess.Popen(
             ["make", "venv", *(arguments or [f"PYTHON={sys.executable}"])],
             cwd=self.folder, env={**os.environ, **pip}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            start_new_session=True,
         )  # fmt: skip
 
     def works(self):
