@@ -22,9 +22,9 @@ BROWSER_TIMES = Path(__file__).parent / "artefacts" / "browser_times.txt"
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything starts; the workers and the kernels of the notebooks inherit what is set here."""
     nbval.kernel.start_new_kernel = start_kernel
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore Ctrl-C
     if hasattr(config, "workerinput"):
         return
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts with & ignore Ctrl-C
     BROWSER_TIMES.unlink(missing_ok=True)
     config.stash_cache = tempfile.mkdtemp(prefix="course-cache-")
     os.environ["COURSE_CACHE_DIR"] = config.stash_cache

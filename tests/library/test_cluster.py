@@ -241,35 +241,39 @@ def test_an_interruption_that_reaches_the_workers_does_not_end_them(client):
 def test_an_interruption_stops_the_workers(client, network, workers_call):
     def noted(search_chunk):
         def call(*arguments):
-            from course_utils import search
+            from course_utils import cluster, search
 
             worker = distributed.get_worker()
+            cluster._fetched(*arguments[:2])  # so that the interruption meets the search, not the way to it
             usual, search.VALUES_AT_ONCE = search.VALUES_AT_ONCE, 16 * 64  # a few steps a call
             worker.last_chunk = "begun"
             try:
                 return search_chunk(*arguments)
+            except InterruptedError:
+                worker.last_chunk = "interrupted"
+                raise
             finally:
-                search.VALUES_AT_ONCE, worker.last_chunk = usual, "ended"
+                search.VALUES_AT_ONCE = usual
 
         return call
 
-    def chunks():
-        return client.run(lambda dask_worker: getattr(dask_worker, "last_chunk", "")).values()
+    def last_chunks():
+        return set(client.run(lambda dask_worker: getattr(dask_worker, "last_chunk", "")).values())
 
-    def within_a_minute(true):
-        return any(true() or time.sleep(0.1) for _ in range(600))
+    def reached(wanted):
+        return any(time.sleep(0.1) or last_chunks() == {wanted} for _ in range(600))
 
     def interrupt():
         try:
-            within_a_minute(lambda: "begun" in chunks())
-        finally:
+            reached("begun")
+        finally:  # otherwise the search would go on for hours
             os.kill(os.getpid(), signal.SIGINT)
 
     workers_call(noted)
     threading.Thread(target=interrupt).start()
     with pytest.raises(KeyboardInterrupt):
         find_universal_noise_on(client, network, IMAGES, [0, 1], seed=0, steps=500_000)
-    assert within_a_minute(lambda: "ended" in chunks() and "begun" not in chunks())  # of steps for hours
+    assert reached("interrupted")
 
 
 def test_what_after_chunk_raises_loses_nothing(client, network):
