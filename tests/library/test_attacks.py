@@ -4,7 +4,6 @@ import dataclasses
 
 import course_utils
 from course_utils import attacks, reattack
-from course_utils.attacks import left_one_by_one
 from course_utils.data import Split
 
 import keras
@@ -176,7 +175,7 @@ def test_auto_attack_finds_no_more_for_single_images(immune_network, digits, out
     images, labels = digits.test.images[:200], digits.test.labels[:200]
     left = outside_judge.unfooled(immune_network, images, labels, LIMIT).mean()
     monkeypatch.setitem(attacks.STRENGTHS, "quick", attacks.STRENGTHS["full"])
-    ours = left_one_by_one(immune_network, digits, images, labels, LIMIT, seed=0)
+    ours = attacks.left_one_by_one(immune_network, digits, images, labels, LIMIT, seed=0)
     assert ours < 0.5  # most fall: the two are near one another on what is hard, too
     # Of four networks trained like this one, the judge fooled 3, 2, 0, 0 more of the 200 images.
     assert ours - 0.03 <= left < 0.95
