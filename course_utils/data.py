@@ -261,7 +261,7 @@ def hash_of(*arrays: np.ndarray) -> str:
     """Hash the arrays, one after the other."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)  # of any dtype
     return digest.hexdigest()
 
 

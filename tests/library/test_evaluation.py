@@ -1,9 +1,11 @@
 """evaluate_noise: measures what it says, and refuses what would make an attack look better than it is."""
 
-from course_utils import evaluate_noise, find_universal_noise
+from course_utils import evaluate_noise, evaluation, find_universal_noise
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from helpers import case
 
 NO_NOISE = np.zeros((4, 4, 1), np.float32)
@@ -55,6 +57,45 @@ def test_it_measures_clipped_images(tiny_network):
     assert report.success_rate == 1
     report = evaluate_noise(tiny_network, image, np.array([0]), ink_in_row(0, -0.3), target_class=1)
     assert report.fooling_rate == 0  # all blank: the first class wins the tie, as before
+
+
+def test_the_answer_to_clean_images_is_of_this_network_and_of_these_images(random_network, random_images):
+    """It is kept from noise to noise, but not when weights, pixels, layers or a variable in one of these change."""
+    factor = tf.Variable(1.0)
+    network = keras.Sequential([random_network, keras.layers.Lambda(lambda logits: logits * factor)])
+    images, noise = random_images.copy(), np.zeros((12, 12, 1), np.float32)
+
+    def seen_clean():
+        report = evaluate_noise(network, images, None, noise, target_class=None)
+        assert report.fooling_rate == 0
+        return report.confusion.sum(axis=1)
+
+    as_it_was = seen_clean()
+    factor.assign(-1)
+    turned = seen_clean()
+    assert not np.array_equal(turned, as_it_was)
+    factor.assign(1)
+    np.testing.assert_array_equal(seen_clean(), as_it_was)
+    assert as_it_was[0] < 8
+    images[8:] = 0  # where all logits are 0, and the first class is seen
+    assert seen_clean()[0] >= 32
+    weights = random_network.get_weights()
+    random_network.layers[-1].bias.assign([0, 0, 0, 99, 0])
+    np.testing.assert_array_equal(seen_clean(), [0, 0, 0, 40, 0])
+    random_network.set_weights(weights)
+    network.pop()
+    network.add(keras.layers.Lambda(lambda logits: keras.ops.add(logits, [0, 99, 0, 0, 0])))
+    np.testing.assert_array_equal(seen_clean(), [0, 40, 0, 0, 0])
+
+
+def test_clean_images_are_looked_at_once_for_many_noises(tiny_network, tiny_images, monkeypatch):
+    looked_at, classes_seen = [], evaluation.classes_seen
+    monkeypatch.setattr(
+        evaluation, "classes_seen", lambda network, images: looked_at.append(images) or classes_seen(network, images)
+    )
+    for row in range(3):
+        evaluate_noise(tiny_network, tiny_images, np.arange(3), ink_in_row(row), target_class=row)
+    assert sum(np.array_equal(images, tiny_images) for images in looked_at) == 1
 
 
 def test_noise_of_its_own_for_each_image(tiny_network, tiny_images):
