@@ -17,7 +17,7 @@ THREADS := $(shell expr '(' $$(getconf _NPROCESSORS_ONLN) + 1 ')' / 2)
 PYTEST := TF_NUM_INTRAOP_THREADS=$(THREADS) OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest -rs --numprocesses=2 --dist=loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --nbval-cell-timeout=600
 LONGEST := tests/test_browser.py notebooks/06_immune_to_every_target.ipynb
 
-.PHONY: lab app test nightly test-all seeds check notebooks exercises translations pages results bench bench-cluster bench-waiting readme lock venv
+.PHONY: lab app test solutions nightly fallback test-all seeds check notebooks exercises translations pages results bench bench-cluster bench-waiting readme lock venv
 .PHONY: book handout wheelhouse slides progress
 
 lab: venv
@@ -30,15 +30,19 @@ app: venv
 test: venv check
 	$(PYTEST) -m "not nightly" $(LONGEST) notebooks tests exercises/*.ipynb
 
-# What takes longer, and what CI runs every time too: the solutions, the tests of what they train and attack for long,
-# the app, the lab on its page, a teacher's tools, installations, the fallback data (CI only the notebooks on these:
-# ON_FALLBACK=notebooks).
-nightly: venv
+# What takes longer. CI runs the solutions every time, and where it has time for them the tests of what is trained and
+# attacked for long, of the app, the lab on its page, a teacher's tools and installations: .ci/run. The fallback data
+# are what CI on GitHub has anyway.
+solutions: venv
 	$(PYTEST) exercises/solutions
-	$(PYTEST) -m nightly tests
-	COURSE_DATA=stand-in $(PYTEST) $(or $(ON_FALLBACK),notebooks exercises)
 
-test-all: test nightly
+nightly: venv
+	$(PYTEST) -m nightly tests
+
+fallback: venv
+	COURSE_DATA=stand-in $(PYTEST) notebooks exercises
+
+test-all: test solutions nightly fallback
 
 # That the accepted ranges of all claims and checks hold for five seeds: every week, and before a release.
 seeds: venv
