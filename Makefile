@@ -30,9 +30,8 @@ app: venv
 test: venv check
 	$(PYTEST) -m "not nightly" $(LONGEST) notebooks tests exercises/*.ipynb
 
-# What takes longer. CI runs the solutions every time, and where it has time for them the tests of what is trained and
-# attacked for long, of the app, the lab on its page, a teacher's tools and installations: .ci/run. The fallback data
-# are what CI on GitHub has anyway.
+# What takes longer: the solutions, the tests of what they train and attack for long, the app, the lab on its page, a
+# teacher's tools, installations, the fallback data. .ci/run says which of it CI runs.
 solutions: venv
 	$(PYTEST) exercises/solutions
 
